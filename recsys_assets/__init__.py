@@ -1,0 +1,1 @@
+"""Movie ratings and metadata become trustworthy recommendations, as one graph of software-defined assets."""

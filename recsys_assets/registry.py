@@ -1,0 +1,131 @@
+"""The registry of data sets: what ``data/datasets.toml`` says, checked.
+
+One entry under ``[datasets]`` is one key of the ``dataset`` partition. An entry under ``[catalogues]`` is metadata
+without ratings, which data sets join. ``[gates]`` holds the thresholds every data set starts from; a data set's
+own ``gates`` table overrides them one by one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+__all__ = ["DatasetSpec", "Registry", "RegistryError", "Source", "load_registry"]
+
+LayoutName = Literal["movielens-csv", "ml-100k", "ml-1m"]
+
+
+class RegistryError(ValueError):
+    """``datasets.toml`` can't be used; the message says which entry and field, and what is wrong."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """Where an entry's files come from: exactly one of ``folder``, ``archive`` and ``subset_of``."""
+
+    folder: str | None = None
+    """A folder of loose files: absolute, or relative to the data folder."""
+    archive: str | None = None
+    """File name of a zip archive, looked for in the folder that RECSYS_DATASETS names, else downloaded."""
+    url: str | None = None
+    """Where ``archive`` is downloaded from."""
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """The publisher's digest of the archive as downloaded."""
+    sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    """Digest of each file inside; files with a known digest take the fast loader."""
+    subset_of: str | None = None
+    """A data set from whose files the graph cuts this one."""
+    genome_of: str | None = None
+    """For a subset: the data set or catalogue that lends its tag genome."""
+    n_movies: Annotated[int, Field(ge=1)] = 100
+    """For a subset: how many movies, the most rated first, those with a tag genome before those without."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Source:
+        origins = [name for name in ("folder", "archive", "subset_of") if getattr(self, name)]
+        if len(origins) != 1:
+            raise ValueError(f"give exactly one of folder, archive, subset_of; got {origins or 'none'}")
+        return self
+
+
+class DatasetSpec(_Strict):
+    """One entry of the registry."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    title: str
+    layout: LayoutName
+    licence: str
+    source: Source
+    gates: dict[str, float]
+
+
+class Registry(_Strict):
+    """All entries, by name."""
+
+    datasets: dict[str, DatasetSpec]
+    catalogues: dict[str, DatasetSpec]
+
+    def dataset(self, name: str) -> DatasetSpec:
+        """The data set of that name; RegistryError names the known ones."""
+        if name not in self.datasets:
+            raise RegistryError(f"no data set {name!r} in datasets.toml; it has {', '.join(self.datasets)}")
+        return self.datasets[name]
+
+    def entry(self, name: str) -> DatasetSpec:
+        """The data set or catalogue of that name."""
+        return self.catalogues[name] if name in self.catalogues else self.dataset(name)
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Registry:
+        for spec in self.datasets.values():
+            for name in (spec.source.subset_of, spec.source.genome_of):
+                if name and name not in self.datasets and name not in self.catalogues:
+                    raise ValueError(f"data set {spec.name!r} is made from {name!r}, which has no entry")
+                if name and self.entry(name).source.subset_of:
+                    raise ValueError(f"data set {spec.name!r} is made from {name!r}, itself a subset")
+        return self
+
+
+def load_registry(path: Path) -> Registry:
+    """Read and check ``datasets.toml``.
+
+    Raises
+    ------
+    RegistryError
+        If the file is not TOML, an entry has an unknown or missing field, a gate has no default threshold,
+        or a subset names an unknown source.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        unknown = sorted(content.keys() - {"gates", "datasets", "catalogues"})
+        if unknown:
+            raise RegistryError(f"{path.name}: unknown table {unknown[0]!r}; use gates, datasets, catalogues")
+        defaults = content.get("gates", {})
+        return Registry(
+            datasets=_entries(content.get("datasets", {}), defaults),
+            catalogues=_entries(content.get("catalogues", {}), {}),
+        )
+    except tomllib.TOMLDecodeError as error:
+        raise RegistryError(f"{path.name} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RegistryError(f"{path.name}: {place or 'entries'}: {first['msg']}") from error
+
+
+def _entries(tables: dict[str, dict[str, object]], defaults: dict[str, float]) -> dict[str, DatasetSpec]:
+    entries = {}
+    for name, table in tables.items():
+        own = table.get("gates", {})
+        unknown = sorted(set(own) - set(defaults)) if isinstance(own, dict) else []
+        if unknown:
+            raise RegistryError(f"data set {name!r}: unknown gate {unknown[0]!r}; gates: {', '.join(defaults)}")
+        gates = defaults | own if isinstance(own, dict) else own
+        entries[name] = DatasetSpec.model_validate({**table, "name": name, "gates": gates})
+    return entries

@@ -1,0 +1,1 @@
+"""Tables in DuckDB, arrays in .npz, archives and raw files; no orchestration."""

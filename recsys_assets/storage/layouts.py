@@ -1,0 +1,200 @@
+"""Layouts: in which files of a data set which table stands, and how a line of it reads.
+
+A field has a DuckDB type and a pattern; a table's columns are SQL expressions over the typed fields. The strict and
+the fast loader share both, so they can't disagree on what a row means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["INBOX_FILE", "LAYOUTS", "RawTable"]
+
+_WHOLE = r"\d+"
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_SIGNED = r"-?\d+"
+_QUOTABLE = r'"(?:[^"]|"")*"|[^",]*'
+
+
+@dataclass(frozen=True)
+class Field:
+    type: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """How one table is read from one file.
+
+    ``header`` is the exact first line, None where the file has none. ``columns`` gives the contract's columns as SQL
+    over ``fields``. An ``optional`` file may be missing: the table is empty then.
+    """
+
+    table: str
+    file: str
+    header: str | None
+    delimiter: str
+    fields: Mapping[str, Field]
+    columns: Mapping[str, str]
+    optional: bool = False
+    encoding: str = "utf-8"
+    quoted: bool = field(default=False)
+
+    @property
+    def line_pattern(self) -> str:
+        """The regular expression that a whole well-formed line matches, a group for each field."""
+        separator = "".join(f"[{sign}]" if sign in "|" else sign for sign in self.delimiter)
+        groups = (
+            f'(?:"?)({f.pattern})(?:"?)' if self.quoted and f.pattern != _QUOTABLE else f"({f.pattern})"
+            for f in self.fields.values()
+        )
+        return separator.join(groups)
+
+
+def _csv(table: str, file: str, fields: dict[str, Field], columns: dict[str, str], **options: bool) -> RawTable:
+    return RawTable(table, file, ",".join(fields), ",", fields, columns, quoted=True, **options)
+
+
+def _seconds(field_name: str) -> str:
+    # Beyond 10^11 s make_timestamp would overflow; the year 5138 is out of every range anyway.
+    return f"make_timestamp(least(greatest({field_name}, -100000000000), 100000000000) * 1000000)"
+
+
+_ID = Field("BIGINT", _WHOLE)
+_STARS = Field("DOUBLE", _NUMBER)
+_TIME = Field("BIGINT", _SIGNED)
+_TEXT = Field("VARCHAR", _QUOTABLE)
+_YEAR = r"try_cast(nullif(regexp_extract({title}, '\((\d{{4}})\)\s*$', 1), '') as integer)"
+_LISTED_GENRES = "case when {0} = '(no genres listed)' or {0} = '' then [] else string_split({0}, '|') end"
+
+_CSV_RATINGS = _csv(
+    "ratings",
+    "ratings.csv",
+    {"userId": _ID, "movieId": _ID, "rating": _STARS, "timestamp": _TIME},
+    {"user_id": "userId", "movie_id": "movieId", "rating": "rating", "rated_at": _seconds("timestamp")},
+)
+
+_MOVIELENS_CSV = (
+    _csv(
+        "movies",
+        "movies.csv",
+        {"movieId": _ID, "title": _TEXT, "genres": _TEXT},
+        {
+            "movie_id": "movieId",
+            "title": "trim(title)",
+            "year": _YEAR.format(title="title"),
+            "genres": _LISTED_GENRES.format("genres"),
+        },
+    ),
+    _CSV_RATINGS,
+    _csv(
+        "tags",
+        "tags.csv",
+        {"userId": _ID, "movieId": _ID, "tag": _TEXT, "timestamp": _TIME},
+        {"user_id": "userId", "movie_id": "movieId", "tag": "trim(tag)", "tagged_at": _seconds("timestamp")},
+        optional=True,
+    ),
+    _csv(
+        "links",
+        "links.csv",
+        {"movieId": _ID, "imdbId": Field("VARCHAR", r"\d*"), "tmdbId": Field("VARCHAR", r"\d*")},
+        {
+            "movie_id": "movieId",
+            "imdb_id": "nullif(imdbId, '')",
+            "tmdb_id": "try_cast(nullif(tmdbId, '') as bigint)",
+        },
+        optional=True,
+    ),
+    _csv(
+        "genome_tags",
+        "genome-tags.csv",
+        {"tagId": _ID, "tag": _TEXT},
+        {"tag_id": "tagId", "tag": "trim(tag)"},
+        optional=True,
+    ),
+    _csv(
+        "genome_scores",
+        "genome-scores.csv",
+        {"movieId": _ID, "tagId": _ID, "relevance": _STARS},
+        {"movie_id": "movieId", "tag_id": "tagId", "relevance": "relevance"},
+        optional=True,
+    ),
+)
+
+_GENRES_100K = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
+    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+_FLAGS = [f"flag_{number}" for number in range(len(_GENRES_100K))]
+_FREE = Field("VARCHAR", r"[^|]*")
+
+
+def _flagged_genres() -> str:
+    # The flag `unknown` says that no genre is listed.
+    named = zip(_FLAGS[1:], _GENRES_100K[1:], strict=True)
+    chosen = ", ".join(
+        "case when {} = 1 then '{}' end".format(flag, name.replace("'", "''")) for flag, name in named
+    )
+    return f"list_filter([{chosen}], lambda name: name is not null)"
+
+
+_ML_100K = (
+    RawTable(
+        "movies",
+        "u.item",
+        None,
+        "|",
+        {"id": _ID, "title": _FREE, "released": _FREE, "video": _FREE, "imdb": _FREE}
+        | {flag: Field("INTEGER", "[01]") for flag in _FLAGS},
+        {
+            "movie_id": "id",
+            "title": "trim(title)",
+            "year": _YEAR.format(title="title"),
+            "genres": _flagged_genres(),
+        },
+        encoding="latin-1",
+    ),
+    RawTable(
+        "ratings",
+        "u.data",
+        None,
+        "\t",
+        {"user": _ID, "movie": _ID, "rating": _STARS, "seconds": _TIME},
+        {"user_id": "user", "movie_id": "movie", "rating": "rating", "rated_at": _seconds("seconds")},
+    ),
+)
+
+_ML_1M = (
+    RawTable(
+        "movies",
+        "movies.dat",
+        None,
+        "::",
+        {"id": _ID, "title": Field("VARCHAR", ".*?"), "genres": Field("VARCHAR", "[^:]*")},
+        {
+            "movie_id": "id",
+            "title": "trim(title)",
+            "year": _YEAR.format(title="title"),
+            "genres": _LISTED_GENRES.format("genres"),
+        },
+        encoding="latin-1",
+    ),
+    RawTable(
+        "ratings",
+        "ratings.dat",
+        None,
+        "::",
+        {"user": _ID, "movie": _ID, "rating": _STARS, "seconds": _TIME},
+        {"user_id": "user", "movie_id": "movie", "rating": "rating", "rated_at": _seconds("seconds")},
+    ),
+)
+
+LAYOUTS: Mapping[str, tuple[RawTable, ...]] = {
+    "movielens-csv": _MOVIELENS_CSV,
+    "ml-100k": _ML_100K,
+    "ml-1m": _ML_1M,
+}
+
+INBOX_FILE = _CSV_RATINGS
+"""What a file dropped into the inbox must look like, whatever the data set's layout."""
