@@ -214,7 +214,7 @@ _RECOMMENDATIONS = Table(
     "recommendations",
     "Top-N per user and strategy, from models fitted on all ratings; nothing the user has rated.",
     (
-        Column("strategy", "VARCHAR", "als, content, hybrid, popularity, recent_popularity"),
+        Column("strategy", "VARCHAR", "als, content, hybrid, popularity, recent_popularity; in holdout also cold ones"),
         _USER,
         _RANK,
         _MOVIE,
@@ -327,6 +327,7 @@ _GATES = Table(
     (
         Column("gate", "VARCHAR", "name of the threshold in data/datasets.toml"),
         Column("measured", "DOUBLE", "the figure of this run", nullable=True),
+        Column("comparison", "VARCHAR", ">= or <=: which side of the threshold is the good one"),
         Column("threshold", "DOUBLE", "from data/datasets.toml"),
         Column("passed", "BOOLEAN", "whether the threshold holds"),
         Column("distance", "DOUBLE", "how far on the good side; negative = failed by so much", nullable=True),
@@ -361,7 +362,7 @@ _PUBLICATION = Table(
 _SIMILAR_MOVIES = Table(
     "similar_movies",
     "Nearest movies per method, from all ratings.",
-    (Column("method", "VARCHAR", "als (item factors) or content"), *_SIMILARITY),
+    (Column("method", "VARCHAR", "als (item factors), content, or genome (tag relevance alone)"), *_SIMILARITY),
     key=("method", "movie_id", "rank"),
     references=_SIMILAR_REFERENCES,
 )
@@ -383,8 +384,14 @@ TABLES: dict[str, Table] = {
             _recommendations("cold_item", "content profile, among movies without a rating to learn from"),
             may_be_empty=True,
         ),
+        replace(
+            _RECOMMENDATIONS,
+            name="cold_user_recommendations",
+            comment="What each user would be shown if nothing were known of them: lists built without their ratings.",
+        ),
         _similar("als", "ALS item factors"),
         _similar("content", "content vectors"),
+        replace(_similar("genome", "tag-genome relevance"), may_be_empty=True),
         _COLD_START,
         _HYBRID_WEIGHTS,
         _ALS_SETTINGS,

@@ -17,7 +17,7 @@ from recsys_assets.contracts import TABLES, Table, rules
 from recsys_assets.storage.layouts import RawTable
 from recsys_assets.storage.warehouse import Select
 
-__all__ = ["FileToRead", "RawFileError", "load_table", "parse_strictly"]
+__all__ = ["FileToRead", "RawFileError", "load_table", "parse_strictly", "prepare"]
 
 MAX_LINE_BYTES = 1_048_576
 MAX_TEXT_SHOWN = 1_000
@@ -54,9 +54,7 @@ def load_table(
         If a file is no text, has another header, or the like.
     """
     contract = TABLES[raw.table]
-    columns = ", ".join(f'"{c.name}" {c.type}' for c in contract.columns)
-    connection.execute(f"create or replace temp table parsed ({columns}, file_number int, line bigint, text varchar)")
-    connection.execute("create or replace temp table refused (file varchar, line bigint, text varchar, reason varchar)")
+    prepare(connection, contract)
     for number, file in enumerate(files):
         if file.trusted:
             _parse_fast(connection, raw, file, number)
@@ -72,6 +70,17 @@ def load_table(
         raw.table: Select(rows),
         f"rejected_{raw.table}": Select("from temp.refused"),
     }
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, contract: Table) -> None:
+    """Empty ``temp.parsed`` (the contract's columns, and where each row stood) and ``temp.refused``."""
+    columns = ", ".join(f'"{c.name}" {c.type}' for c in contract.columns)
+    connection.execute(
+        f"create or replace temp table parsed ({columns}, file_number int, line bigint, text varchar)"
+    )
+    connection.execute(
+        "create or replace temp table refused (file varchar, line bigint, text varchar, reason varchar)"
+    )
 
 
 def _parse_fast(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: FileToRead, number: int) -> None:

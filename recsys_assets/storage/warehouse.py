@@ -20,10 +20,7 @@ import pandas as pd
 
 from recsys_assets.contracts import Table, contract_of
 
-__all__ = ["Columns", "Select", "Warehouse", "describe_table", "replace_tables"]
-
-Columns = Mapping[str, np.ndarray[Any, Any]]
-"""A table as arrays of equal length, by column name."""
+__all__ = ["Select", "TableLike", "Warehouse", "describe_table", "replace_tables"]
 
 LOCK_TIMEOUT_S = 60.0
 
@@ -35,7 +32,7 @@ class Select:
     sql: str
 
 
-TableLike = Select | pd.DataFrame | Columns
+TableLike = Select | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def _replace(connection: duckdb.DuckDBPyConnection, name: str, contract: Table, 
     if isinstance(rows, Select):
         source = f"({rows.sql})"
     else:
-        connection.register("incoming", rows if isinstance(rows, pd.DataFrame) else dict(rows))
+        connection.register("incoming", rows)
         source = "incoming"
     given = [row[0] for row in connection.execute(f"describe select * from {source}").fetchall()]
     if set(given) != set(contract.column_names):

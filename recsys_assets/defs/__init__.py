@@ -1,0 +1,1 @@
+"""Dagster alone, and thin: assets unpack, call one algorithm and attach metadata."""

@@ -1,0 +1,175 @@
+"""Models that know what movies are about: the tag genome where there is one, genres, title words, training tags."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from recsys_assets.algorithms.content import (
+    ContentVectors,
+    content_embeddings,
+    content_features,
+    embed_content,
+    genome_vectors,
+    item_terms,
+    tfidf_vectors,
+)
+from recsys_assets.algorithms.embeddings import Embeddings
+from recsys_assets.algorithms.features import ItemFeatures
+from recsys_assets.algorithms.interactions import Interactions, positions
+from recsys_assets.algorithms.topn import similar_items
+from recsys_assets.contracts import TABLES
+from recsys_assets.defs.common import artifact, dataset_asset
+from recsys_assets.defs.fits import FITS, LIVE, SERVED_FITS, Fit
+from recsys_assets.defs.resources import Project, partition_of
+from recsys_assets.defs.topn import LikeConfig, TopNConfig, recommendations, similarity_rows
+from recsys_assets.defs.versions import code_version
+
+CODE = code_version(__name__)
+GROUP = "content"
+
+
+class ContentConfig(dg.Config):
+    """How a movie's texts, tags and genome become a vector."""
+
+    min_items: int = Field(2, ge=1, description="a term must occur with at least so many movies")
+    max_terms: int = Field(5000, ge=1, description="only the most frequent terms are kept")
+    genome_weight: float = Field(0.75, ge=0, le=1, description="weight of the tag genome against the terms")
+    n_components: int = Field(128, ge=1, description="dimensions after truncated SVD")
+    seed: int = Field(0, ge=0, description="seed of the SVD")
+
+
+@dataset_asset(
+    group_name=GROUP,
+    kinds={"numpy", "scipy"},
+    deps=["movies", "genome_scores", "genome_tags"],
+    io_manager_key="arrays",
+    code_version=CODE,
+)
+def genome_features(
+    context: dg.AssetExecutionContext, project: Project
+) -> dg.MaterializeResult[ItemFeatures]:
+    """Tag-genome relevance less each tag's mean, as rows of unit length; a movie without a genome has an empty row."""
+    dataset = partition_of(context)
+    item_ids = project.warehouse.arrays(dataset, "select movie_id from movies order by movie_id")["movie_id"]
+    tag_ids = project.warehouse.arrays(dataset, "select tag_id from genome_tags order by tag_id")["tag_id"]
+    scores = project.warehouse.arrays(dataset, "from genome_scores")
+    features = genome_vectors(
+        positions(item_ids, scores["movie_id"], what="movie_id"),
+        positions(tag_ids, scores["tag_id"], what="tag_id"),
+        scores["relevance"],
+        n_items=item_ids.size,
+        n_tags=tag_ids.size,
+        centre=True,
+    )
+    with_genome = int(np.count_nonzero(np.diff(features.indptr)))
+    return artifact(ItemFeatures(item_ids, features), {"movies_with_genome": with_genome})
+
+
+def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
+    @dataset_asset(
+        name="content_vectors",
+        key_prefix=fit.name,
+        group_name=GROUP,
+        kinds={"numpy", "scikitlearn"},
+        deps=["movies", "tags", *fit.learns_from],
+        io_manager_key="arrays",
+        code_version=CODE,
+        description=(
+            "A vector for each movie from its genome, genres, title and tags. Only tags of rated pairs count that the "
+            f"fit learns from ({', '.join(fit.learns_from)}): a user's own tag on a held-out movie would leak."
+        ),
+    )
+    def content_vectors(
+        context: dg.AssetExecutionContext,
+        config: ContentConfig,
+        genome_features: ItemFeatures,
+        project: Project,
+    ) -> dg.MaterializeResult[ContentVectors]:
+        movies = project.warehouse.frame(
+            partition_of(context),
+            f"""
+            with learned as ({fit.ratings_sql}), heard as (
+                select movie_id, list(tag order by tag) as tags
+                from tags semi join learned using (user_id, movie_id) group by movie_id
+            )
+            select title, genres, coalesce(tags, []) as tags
+            from movies left join heard using (movie_id) order by movie_id
+            """,
+        )
+        text = tfidf_vectors(
+            [item_terms(*row) for row in zip(movies["genres"], movies["title"], movies["tags"], strict=True)],
+            min_items=config.min_items,
+            max_terms=config.max_terms,
+        )
+        vectors = embed_content(
+            content_features(genome_features.features, text.vectors, genome_weight=config.genome_weight),
+            n_components=config.n_components,
+            seed=config.seed,
+        )
+        return artifact(vectors, {"explained_share": vectors.explained_share, "n_terms": text.terms.size})
+
+    return content_vectors
+
+
+def _content_profiles(fit: Fit) -> dg.AssetsDefinition:
+    @dataset_asset(
+        name="content_profiles",
+        key_prefix=fit.name,
+        group_name=GROUP,
+        kinds={"numpy"},
+        ins={
+            "interactions": dg.AssetIn(fit.key("interactions")),
+            "content_vectors": dg.AssetIn(fit.key("content_vectors")),
+        },
+        io_manager_key="arrays",
+        code_version=CODE,
+        description="Each user as the sum of the vectors of all movies they liked, more stars counting more.",
+    )
+    def content_profiles(
+        config: LikeConfig, interactions: Interactions, content_vectors: ContentVectors
+    ) -> dg.MaterializeResult[Embeddings]:
+        profiles = content_embeddings(
+            interactions, content_vectors.item_vectors, min_rating=config.like_rating
+        )
+        without = int(np.count_nonzero(~profiles.user_vectors.any(axis=1)))
+        return artifact(profiles, {"users_without_profile": without})
+
+    return content_profiles
+
+
+@dataset_asset(
+    key_prefix=LIVE.name,
+    group_name=GROUP,
+    kinds={"duckdb", "table"},
+    ins={"content_vectors": dg.AssetIn(LIVE.key("content_vectors"))},
+    code_version=CODE,
+    description=TABLES["content_similar_movies"].comment,
+)
+def content_similar_movies(
+    config: TopNConfig, genome_features: ItemFeatures, content_vectors: ContentVectors
+) -> pd.DataFrame:
+    vectors = content_vectors.item_vectors
+    lists = similar_items(vectors, n=config.n, eligible=vectors.any(axis=1))
+    return similarity_rows(lists, genome_features.item_ids)
+
+
+@dataset_asset(
+    key_prefix=LIVE.name,
+    group_name=GROUP,
+    kinds={"duckdb", "table"},
+    code_version=CODE,
+    description=TABLES["genome_similar_movies"].comment,
+)
+def genome_similar_movies(config: TopNConfig, genome_features: ItemFeatures) -> pd.DataFrame:
+    has_genome = np.diff(genome_features.features.indptr) > 0
+    vectors = genome_features.features[has_genome].toarray()
+    lists = similar_items(vectors, n=config.n, eligible=vectors.any(axis=1))
+    return similarity_rows(lists, genome_features.item_ids[has_genome])
+
+
+vectors = [_content_vectors(fit) for fit in FITS]
+profiles = [_content_profiles(fit) for fit in FITS]
+lists = [
+    recommendations(fit, "content", "content_profiles", group=GROUP) for fit in SERVED_FITS
+]

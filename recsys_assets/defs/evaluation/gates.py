@@ -1,0 +1,114 @@
+"""The gates: what each one measures. Its threshold stands under its name in data/datasets.toml.
+
+A name ends in ``_min`` (measured ≥ threshold passes) or ``_max`` (measured ≤ threshold). A figure that doesn't
+exist, NaN, never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+__all__ = ["GATES", "Measured", "judge"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The tables that gates read."""
+
+    evaluation: pd.DataFrame
+    comparisons: pd.DataFrame
+    n_ratings: int
+    n_rejected: int
+    n_read: int
+
+    def value(self, model: str, metric: str, k: int, segment: str = "all") -> float:
+        table = self.evaluation
+        return _only(
+            table[
+                (table["model"] == model)
+                & (table["metric"] == metric)
+                & (table["k"] == k)
+                & (table["segment"] == segment)
+            ]["value"]
+        )
+
+    def difference(
+        self, model: str, baseline: str, metric: str, k: int, column: str, segment: str = "all"
+    ) -> float:
+        table = self.comparisons
+        return _only(
+            table[
+                (table["model"] == model)
+                & (table["baseline"] == baseline)
+                & (table["metric"] == metric)
+                & (table["k"] == k)
+                & (table["segment"] == segment)
+            ][column]
+        )
+
+
+def _only(values: pd.Series[float]) -> float:
+    return float(values.iloc[0]) if len(values) == 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a gate measures, in words and as a function of the measured tables."""
+
+    description: str
+    measure: Callable[[Measured], float]
+
+
+GATES: Mapping[str, Gate] = {
+    "ratings_min": Gate("ratings that count", lambda m: m.n_ratings),
+    "rejected_share_max": Gate("rejected rows ÷ rows read, over all raw tables", lambda m: m.n_rejected / m.n_read),
+    "als_ndcg_at_10_min": Gate("NDCG@10 of ALS on test rows", lambda m: m.value("als", "ndcg", 10)),
+    "hybrid_ndcg_at_10_min": Gate("NDCG@10 of the hybrid on test rows", lambda m: m.value("hybrid", "ndcg", 10)),
+    "als_beats_popularity_min": Gate(
+        "lower end of the interval of NDCG@10 of ALS − popularity, over users",
+        lambda m: m.difference("als", "popularity", "ndcg", 10, "ci_low"),
+    ),
+    "hybrid_minus_als_min": Gate(
+        "NDCG@10 of the hybrid − ALS, over users",
+        lambda m: m.difference("hybrid", "als", "ndcg", 10, "difference"),
+    ),
+    "hybrid_coverage_at_10_min": Gate(
+        "share of the catalogue in at least one user's first 10 places of the hybrid",
+        lambda m: m.value("hybrid", "coverage", 10),
+    ),
+    "cold_users_hit_rate_at_10_min": Gate(
+        "users of whom nothing is known that like something of the cold-start list's first 10 places",
+        lambda m: m.value("cold_start", "hit_rate", 10, "cold_users"),
+    ),
+    "cold_items_beat_chance_min": Gate(
+        "lower end of the interval of the hit rate at 10 of content − chance, among movies nobody has rated",
+        lambda m: m.difference("cold_item_content", "chance", "hit_rate", 10, "ci_low", "cold_items"),
+    ),
+}
+
+
+def judge(measured: Measured, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Compare each gate with its threshold.
+
+    Raises
+    ------
+    ValueError
+        If a threshold names no gate: it would otherwise guard nothing.
+    """
+    unknown = sorted(thresholds.keys() - GATES.keys())
+    if unknown:
+        raise ValueError(f"datasets.toml has a threshold for {unknown[0]!r}; gates are {', '.join(GATES)}")
+    rows = []
+    for name, threshold in thresholds.items():
+        value = float(GATES[name].measure(measured))
+        at_least = name.endswith("_min")
+        distance = value - threshold if at_least else threshold - value
+        comparison = ">=" if at_least else "<="
+        rows.append((name, value, comparison, threshold, distance >= 0, distance, GATES[name].description))
+    return pd.DataFrame(
+        rows,
+        columns=["gate", "measured", "comparison", "threshold", "passed", "distance", "description"],
+    )

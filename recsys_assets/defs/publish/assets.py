@@ -1,0 +1,100 @@
+"""What the world reads: one DuckDB file a data set, made of live lists and judged figures, behind all gates."""
+
+import datetime as dt
+
+import dagster as dg
+import pandas as pd
+
+from recsys_assets.contracts import PUBLISHED, TABLES
+from recsys_assets.defs.common import dataset_asset
+from recsys_assets.defs.fits import LIVE
+from recsys_assets.defs.provenance import provenance
+from recsys_assets.defs.resources import Project, partition_of
+from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
+from recsys_assets.defs.versions import code_version
+from recsys_assets.storage.publishing import Publisher, published_faults
+from recsys_assets.storage.warehouse import Select
+
+CODE = code_version(__name__)
+GROUP = "publish"
+
+
+@dataset_asset(
+    group_name=GROUP,
+    kinds={"duckdb", "table"},
+    deps=[LIVE.key(f"{strategy}_recommendations") for strategy in STRATEGIES],
+    code_version=CODE,
+    description=TABLES["recommendations"].comment,
+)
+def recommendations() -> Select:
+    return Select(
+        " union all ".join(f"select '{s}' as strategy, * from live__{s}_recommendations" for s in STRATEGIES)
+    )
+
+
+@dataset_asset(
+    group_name=GROUP,
+    kinds={"duckdb", "table"},
+    deps=[LIVE.key(f"{method}_similar_movies") for method in SIMILARITY_METHODS],
+    code_version=CODE,
+    description=TABLES["similar_movies"].comment,
+)
+def similar_movies() -> Select:
+    return Select(
+        " union all ".join(f"select '{m}' as method, * from live__{m}_similar_movies" for m in SIMILARITY_METHODS)
+    )
+
+
+@dataset_asset(
+    group_name=GROUP,
+    kinds={"duckdb"},
+    deps=[
+        *(name for name in PUBLISHED if name not in ("cold_start", "versions", "publication")),
+        LIVE.key("cold_start"),
+        "evaluation_report",
+    ],
+    code_version=CODE,
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=dt.timedelta(days=7), warn_window=dt.timedelta(days=2)
+    ),
+)
+def published(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
+    """data/published/<data set>.duckdb: recommendations, neighbours and the figures that vouch for them.
+
+    A new generation is written beside the old ones, read back, and made current by one rename; the last three stay. The
+    gates are read again here, because a failed check only stops what is downstream in its own run.
+    """
+    dataset = partition_of(context)
+    failed = project.warehouse.frame(dataset, "from gates where not passed")
+    if len(failed):
+        raise dg.Failure(f"Not published: {', '.join(failed['gate'])} failed; the last publication stays current.")
+    publisher = Publisher(project.folder / "published", dataset)
+    number = publisher.next_number()
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    tables = {name: Select(f"from warehouse.{name}") for name in PUBLISHED} | {
+        "cold_start": Select("from warehouse.live__cold_start"),
+        "versions": provenance(context.instance, dataset),
+        "publication": pd.DataFrame(
+            {
+                "dataset": [dataset],
+                "generation": [number],
+                "published_at": [now],
+                "run_id": [context.run_id],
+                "licence": [project.spec(context).licence],
+            }
+        ),
+    }
+    staging = publisher.stage(number, project.warehouse.path(dataset), tables)
+    faults = published_faults(staging, tables)
+    if faults:
+        staging.unlink()
+        raise dg.Failure(f"Not published: {'; '.join(faults)}; the last publication stays current.")
+    generation = publisher.make_current(number, staging)
+    return dg.MaterializeResult(
+        metadata={
+            "file": dg.MetadataValue.path(str(publisher.current_path)),
+            "generation": generation.number,
+            "generations_kept": len(publisher.generations()),
+            "size_bytes": generation.path.stat().st_size,
+        }
+    )

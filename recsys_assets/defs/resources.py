@@ -1,0 +1,165 @@
+"""What assets are given: the project's folders and database, and the two IO managers."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from recsys_assets.contracts import Table, contract_of
+from recsys_assets.registry import DatasetSpec, Registry, load_registry
+from recsys_assets.report.style import markdown_table
+from recsys_assets.settings import archives_folder, data_folder
+from recsys_assets.storage.arrays import load_artifact, save_artifact
+from recsys_assets.storage.raw_files import RawFiles
+from recsys_assets.storage.warehouse import Warehouse, describe_table, replace_tables
+
+__all__ = ["ArraysIOManager", "Project", "TablesIOManager", "build_resources", "resources", "table_metadata"]
+
+PREVIEW_ROWS = 8
+
+
+class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The data folder, and what is reached through it."""
+
+    data: str
+    archives: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def registry(self) -> Registry:
+        """Read anew each time, so that a changed threshold counts from the next run on."""
+        return load_registry(self.folder / "datasets.toml")
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return warehouse_of(self.data)
+
+    @property
+    def raw_files(self) -> RawFiles:
+        return RawFiles(self.folder, self.registry, Path(self.archives) if self.archives else None)
+
+    def spec(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> DatasetSpec:
+        return self.registry.dataset(partition_of(context))
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Project"]:
+        """Hold the data set for the length of the run: two runs on one data set take turns, on two they don't wait."""
+        dataset = context.run.tags.get("dagster/partition") if context.run else None
+        if dataset is None:
+            yield self
+            return
+        with _exclusive(self.folder / "warehouse" / f"{dataset}.lock", context.log):
+            yield self
+
+
+def warehouse_of(data: str) -> Warehouse:
+    return Warehouse(Path(data) / "warehouse")
+
+
+def partition_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """The data set that the step works on."""
+    return context.run.tags["dagster/partition"] if context.run else context.partition_key
+
+
+@contextmanager
+def _exclusive(path: Path, log: Any) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info(f"Waiting for another run on {path.stem} to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def table_name(key: dg.AssetKey) -> str:
+    """The table of an asset: ``trial/als_recommendations`` → ``trial__als_recommendations``."""
+    return "__".join(key.path)
+
+
+def table_metadata(connection: Any, name: str) -> dict[str, Any]:
+    """Row count, first rows and column schema, for the UI."""
+    facts = describe_table(connection, name, n_preview=PREVIEW_ROWS)
+    return {
+        "dagster/row_count": facts.n_rows,
+        "dagster/table_name": name,
+        "dagster/column_schema": column_schema(contract_of(name)),
+        "preview": dg.MetadataValue.md(markdown_table(facts.preview, formats={})),
+    }
+
+
+def column_schema(contract: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                column.comment,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in contract.columns
+        ]
+    )
+
+
+class TablesIOManager(dg.ConfigurableIOManager):
+    """Tables in the data set's warehouse: what an asset returns replaces its table in one transaction.
+
+    Takes a query (``Select``) or a frame, gives a frame.
+    """
+
+    data: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        name = table_name(context.asset_key)
+        with warehouse_of(self.data).connect(context.partition_key) as connection:
+            replace_tables(connection, {name: obj})
+            context.add_output_metadata(table_metadata(connection, name))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        return warehouse_of(self.data).frame(context.partition_key, f'from "{table_name(context.asset_key)}"')
+
+
+class ArraysIOManager(dg.ConfigurableIOManager):
+    """Artifacts of arrays as ``<data>/artifacts/<dataset>/<asset>.npz``; an input's annotation says what to build."""
+
+    data: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        path = self._path(context)
+        save_artifact(path, obj)
+        context.add_output_metadata(
+            {
+                "path": dg.MetadataValue.path(str(path)),
+                "size": dg.MetadataValue.int(path.stat().st_size),
+                "kind": type(obj).__name__,
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        return load_artifact(self._path(context), context.dagster_type.typing_type)
+
+    def _path(self, context: dg.InputContext | dg.OutputContext) -> Path:
+        *folders, name = context.asset_key.path
+        return Path(self.data).joinpath("artifacts", context.partition_key, *folders, f"{name}.npz")
+
+
+def build_resources(*, data: Path, archives: Path | None) -> dict[str, Any]:
+    """The resources of one data folder; tests give their own."""
+    return {
+        "project": Project(data=str(data), archives=str(archives or "")),
+        "io_manager": TablesIOManager(data=str(data)),
+        "arrays": ArraysIOManager(data=str(data)),
+    }
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    return dg.Definitions(resources=build_resources(data=data_folder(), archives=archives_folder()))

@@ -1,0 +1,15 @@
+"""The strategies: whoever has top-N lists here is judged and published."""
+
+from __future__ import annotations
+
+STRATEGIES = ("popularity", "recent_popularity", "als", "content", "hybrid")
+SIMILARITY_METHODS = ("als", "content", "genome")
+COMPARED = (
+    ("recent_popularity", "popularity"),
+    ("als", "popularity"),
+    ("content", "popularity"),
+    ("hybrid", "popularity"),
+    ("hybrid", "als"),
+    ("hybrid", "content"),
+)
+"""Pairs (model, baseline) whose difference is measured over the same users."""

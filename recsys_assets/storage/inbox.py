@@ -1,0 +1,117 @@
+"""New ratings as files: each one validated as a whole, appended exactly once, or moved aside with the reasons.
+
+A good file is copied to ``<data>/appended/<dataset>/<digest of its content>-<name>`` and only then removed from the
+inbox: after a crash in between, the next look finds the same content appended and just removes the file. The folder of
+appended files is the truth; ratings are loaded from the raw files and all of these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from recsys_assets.contracts import TABLES
+from recsys_assets.storage.archives import sha256_of
+from recsys_assets.storage.layouts import INBOX_FILE
+from recsys_assets.storage.loading import FileToRead, RawFileError, parse_strictly, prepare
+
+__all__ = ["Inbox", "Outcome"]
+
+REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one dropped file: ``appended``, ``already appended`` or ``refused``."""
+
+    file: str
+    status: str
+    n_rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The inbox of one data set."""
+
+    data: Path
+    dataset: str
+
+    @property
+    def folder(self) -> Path:
+        return self.data / "inbox" / self.dataset
+
+    @property
+    def refused_folder(self) -> Path:
+        return self.folder / "refused"
+
+    @property
+    def appended_folder(self) -> Path:
+        return self.data / "appended" / self.dataset
+
+    def pending(self) -> list[Path]:
+        """The dropped files, by name. Hidden files are still being written and don't count."""
+        return sorted(path for path in self.folder.glob("*.csv") if not path.name.startswith("."))
+
+    def appended(self) -> list[FileToRead]:
+        """The files that count, oldest first by name of content."""
+        paths = sorted(self.appended_folder.glob("*.csv"))
+        return [FileToRead(path, path.name.split("-", 1)[1], trusted=False) for path in paths]
+
+    def state(self) -> str:
+        """Digest of the set of appended files: it names their contents."""
+        names = "\n".join(sorted(path.name for path in self.appended_folder.glob("*.csv")))
+        return hashlib.blake2b(names.encode(), digest_size=16).hexdigest()
+
+    def take_in(self, connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
+        """Validate and append each pending file, or move it aside with its reasons.
+
+        A file is taken whole or not at all, so that a mended copy of it can be dropped again. The connection must hold
+        the table ``movies``.
+        """
+        return [self._take(connection, path) for path in self.pending()]
+
+    def _take(self, connection: duckdb.DuckDBPyConnection, path: Path) -> Outcome:
+        digest = sha256_of(path)[:16]
+        if any(self.appended_folder.glob(f"{digest}-*.csv")):
+            path.unlink()
+            return Outcome(path.name, "already appended", 0, "a file with the same content was appended before")
+        try:
+            reasons = self._faults(connection, path)
+        except RawFileError as error:
+            reasons = pd.DataFrame({"line": [1], "reason": [str(error)], "text": [""]})
+        if len(reasons):
+            return self._refuse(path, reasons)
+        self.appended_folder.mkdir(parents=True, exist_ok=True)
+        staging = self.appended_folder / f".staging-{os.getpid()}-{path.name}"
+        shutil.copyfile(path, staging)
+        staging.replace(self.appended_folder / f"{digest}-{path.name}")
+        path.unlink()
+        (n_rows,) = connection.execute("select count(*) from temp.parsed").fetchone() or (0,)
+        return Outcome(path.name, "appended", int(n_rows), "")
+
+    def _faults(self, connection: duckdb.DuckDBPyConnection, path: Path) -> pd.DataFrame:
+        prepare(connection, TABLES["ratings"])
+        parse_strictly(connection, INBOX_FILE, FileToRead(path, path.name, trusted=False), 0)
+        return connection.execute("select line, reason, text from temp.refused order by line").df()
+
+    def _refuse(self, path: Path, reasons: pd.DataFrame) -> Outcome:
+        self.refused_folder.mkdir(parents=True, exist_ok=True)
+        reasons.to_csv(self.refused_folder / f"{path.name}.reasons.csv", index=False)
+        path.replace(self.refused_folder / path.name)
+        shown = "; ".join(f"line {row.line}: {row.reason}" for row in reasons.head(REASONS_SHOWN).itertuples())
+        more = len(reasons) - REASONS_SHOWN
+        return Outcome(path.name, "refused", 0, shown + (f"; and {more} more" if more > 0 else ""))
+
+
+def outcomes_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """The outcomes as a table for people."""
+    rows = [(o.file, o.status, o.n_rows, o.reason) for o in outcomes]
+    return pd.DataFrame(rows, columns=["file", "status", "rows", "reason"])

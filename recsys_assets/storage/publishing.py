@@ -1,0 +1,119 @@
+"""Publications: a new generation beside the old ones, made current by one atomic rename.
+
+``<data>/published/<dataset>.duckdb`` is a link to the current generation ``generations/<dataset>-<number>.duckdb``.
+Who has the old generation open keeps reading it; who opens the stable path gets the new one; nobody sees half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from recsys_assets.contracts import contract_of
+from recsys_assets.storage.warehouse import TableLike, replace_tables
+
+__all__ = ["GENERATIONS_KEPT", "Generation", "Publisher", "published_faults"]
+
+GENERATIONS_KEPT = 3
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One published file."""
+
+    number: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """The publications of one data set."""
+
+    folder: Path
+    dataset: str
+
+    @property
+    def current_path(self) -> Path:
+        """The stable path that people and programs open."""
+        return self.folder / f"{self.dataset}.duckdb"
+
+    def generations(self) -> list[Generation]:
+        """All generations that are kept, oldest first."""
+        pattern = re.compile(rf"{re.escape(self.dataset)}-(\d+)\.duckdb")
+        found = [
+            Generation(int(match[1]), path)
+            for path in (self.folder / "generations").glob("*.duckdb")
+            if (match := pattern.fullmatch(path.name))
+        ]
+        return sorted(found, key=lambda generation: generation.number)
+
+    def next_number(self) -> int:
+        generations = self.generations()
+        return generations[-1].number + 1 if generations else 1
+
+    def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
+        """Write a new generation's file, closed and on disk, under a name that nobody reads.
+
+        Queries see the warehouse's tables as ``warehouse.<table>``.
+
+        Raises
+        ------
+        RuntimeError
+            If DuckDB leaves a write-ahead log beside the file: replacing it would lose rows.
+        """
+        generations = self.folder / "generations"
+        generations.mkdir(parents=True, exist_ok=True)
+        staging = generations / f".staging-{os.getpid()}-{self.dataset}-{number}.duckdb"
+        staging.unlink(missing_ok=True)
+        with duckdb.connect(str(staging)) as connection:
+            connection.execute(f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)")
+            replace_tables(connection, tables)
+            connection.execute("detach warehouse")
+            connection.execute("checkpoint")
+        if staging.with_name(staging.name + ".wal").exists():
+            raise RuntimeError(f"{staging.name} has a write-ahead log after closing: not published")
+        with staging.open("rb") as file:
+            os.fsync(file.fileno())
+        return staging
+
+    def make_current(self, number: int, staging: Path) -> Generation:
+        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones."""
+        target = self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb"
+        staging.chmod(0o444)
+        staging.replace(target)
+        self.point_at(Generation(number, target))
+        for old in self.generations()[:-GENERATIONS_KEPT]:
+            old.path.unlink()
+        return Generation(number, target)
+
+    def point_at(self, generation: Generation) -> None:
+        """Make a generation the one that the stable path answers with."""
+        link = self.folder / f".link-{os.getpid()}-{self.dataset}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("generations") / generation.path.name)
+        link.replace(self.current_path)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def published_faults(path: Path, tables: Mapping[str, TableLike]) -> list[str]:
+    """What is wrong with a generation's file, read as its users read it; empty where all is well."""
+    faults = []
+    with duckdb.connect(str(path), read_only=True) as connection:
+        for name in tables:
+            found = [row[:2] for row in connection.execute(f'describe "{name}"').fetchall()]
+            expected = [(column.name, column.type) for column in contract_of(name).columns]
+            if found != expected:
+                faults.append(f"{name} has the columns {found}, not {expected}")
+            (n_rows,) = connection.execute(f'select count(*) from "{name}"').fetchone() or (0,)
+            if not n_rows and not contract_of(name).may_be_empty:
+                faults.append(f"{name} has no rows")
+    return faults

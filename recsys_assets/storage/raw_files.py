@@ -1,0 +1,280 @@
+"""The raw files of a data set: fetched, copied or cut from another's, into ``<data>/raw/<name>/``, with a manifest.
+
+The manifest says of each file its size, digest and whether that digest is a known one, and of the whole from which
+state of the source it was made, so that an unchanged source is not fetched again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from recsys_assets.registry import DatasetSpec, Registry
+from recsys_assets.storage.archives import extract, sha256_of
+from recsys_assets.storage.download import download
+from recsys_assets.storage.files import write_atomically
+from recsys_assets.storage.layouts import LAYOUTS, RawTable
+from recsys_assets.storage.loading import FileToRead, load_table
+from recsys_assets.storage.warehouse import replace_tables
+
+__all__ = ["Manifest", "RawFile", "RawFiles"]
+
+MAX_ARCHIVE_BYTES = 2 << 30
+MAX_UNPACKED_BYTES = 8 << 30
+MAX_RATIO = 100.0
+TIMEOUT_S = 60.0
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file as it stands in the raw folder."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    trusted: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands in a raw folder, and from which state of the source it was made."""
+
+    source_state: str
+    files: tuple[RawFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the contents: equal files, equal digest, wherever they came from."""
+        text = "".join(f"{file.name}:{file.sha256};" for file in self.files)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The raw folders of all data sets.
+
+    Parameters
+    ----------
+    data : the data folder
+    archives : a folder whose archives are read instead of downloaded, or None
+    """
+
+    data: Path
+    registry: Registry
+    archives: Path | None
+
+    def folder(self, name: str) -> Path:
+        return self.data / "raw" / name
+
+    def manifest(self, name: str) -> Manifest | None:
+        """What was fetched last, or None where nothing was or a file of it is gone."""
+        path = self.folder(name) / "manifest.json"
+        if not path.is_file():
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = tuple(RawFile(**file) for file in content["files"])
+        if any(not (path.parent / file.name).is_file() for file in files):
+            return None
+        return Manifest(content["source_state"], files)
+
+    def source_state(self, spec: DatasetSpec) -> str:
+        """A short text that changes when the source, or what the registry says of it, changes."""
+        source = spec.source
+        parts = [spec.layout, source.model_dump_json()]
+        if source.folder:
+            parts += [_stat(path) for path in self._files_in_folder(spec)]
+        if source.archive and (local := self._local_archive(spec)):
+            parts.append(_stat(local))
+        parts += [self.source_state(self.registry.entry(name)) for name in self._parents(spec)]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    def acquire(self, spec: DatasetSpec, *, progress: Progress | None = None) -> Manifest:
+        """Bring the data set's raw files into its folder, unless those of the same source state are there.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a folder lacks a file that its layout needs, or an archive is neither at hand nor downloadable.
+        ArchiveError
+            If an archive can't be fetched, trusted or unpacked; the last good files stay then.
+        """
+        state = self.source_state(spec)
+        present = self.manifest(spec.name)
+        if present and present.source_state == state:
+            return present
+        folder = self.folder(spec.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        if spec.source.folder:
+            files = self._copy(spec)
+        elif spec.source.archive:
+            files = self._unpack(spec, progress)
+        else:
+            files = self._cut(spec, progress)
+        manifest = Manifest(state, tuple(files))
+        write_atomically(folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        return manifest
+
+    def to_read(self, spec: DatasetSpec, raw: RawTable) -> list[FileToRead]:
+        """The acquired files of one table: one, or none where an optional file is missing."""
+        manifest = self.manifest(spec.name)
+        if manifest is None:
+            raise FileNotFoundError(f"no raw files of {spec.name}: materialise raw_files first")
+        folder = self.folder(spec.name)
+        return [
+            FileToRead(folder / f.name, f.name, f.trusted) for f in manifest.files if f.name == raw.file
+        ]
+
+    def _parents(self, spec: DatasetSpec) -> list[str]:
+        return [name for name in (spec.source.subset_of, spec.source.genome_of) if name]
+
+    def _files_in_folder(self, spec: DatasetSpec) -> list[Path]:
+        folder = self.data / str(spec.source.folder)
+        paths = [folder / raw.file for raw in LAYOUTS[spec.layout]]
+        needed = [folder / raw.file for raw in LAYOUTS[spec.layout] if not raw.optional]
+        for path in needed:
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} is missing: the layout {spec.layout} needs {path.name}")
+        return [path for path in paths if path.is_file()]
+
+    def _copy(self, spec: DatasetSpec) -> list[RawFile]:
+        files = []
+        for path in self._files_in_folder(spec):
+            target = self.folder(spec.name) / path.name
+            staging = target.with_name(f".staging-{os.getpid()}-{path.name}")
+            shutil.copyfile(path, staging)
+            staging.replace(target)
+            files.append(_raw_file(target, spec, trusted=False))
+        return files
+
+    def _local_archive(self, spec: DatasetSpec) -> Path | None:
+        path = self.archives / str(spec.source.archive) if self.archives else None
+        return path if path and path.is_file() else None
+
+    def _unpack(self, spec: DatasetSpec, progress: Progress | None) -> list[RawFile]:
+        source = spec.source
+        archive = self._local_archive(spec)
+        vouched_for = False
+        if archive is None:
+            if source.url is None:
+                raise FileNotFoundError(
+                    f"{source.archive} can't be downloaded: put it into a folder and set RECSYS_DATASETS to it"
+                )
+            archive = self.data / "downloads" / str(source.archive)
+            download(
+                source.url,
+                archive,
+                expected_md5=source.md5,
+                timeout_s=TIMEOUT_S,
+                max_bytes=MAX_ARCHIVE_BYTES,
+                progress=progress,
+            )
+            vouched_for = source.md5 is not None
+        top = str(source.archive).removesuffix(".zip")
+        needed, optional = _members(spec, top)
+        extracted = extract(
+            archive,
+            self.folder(spec.name),
+            needed,
+            optional=optional,
+            max_bytes=MAX_UNPACKED_BYTES,
+            max_ratio=MAX_RATIO,
+            expected_sha256={f"{top}/{name}": digest for name, digest in source.sha256.items()},
+        )
+        return [
+            RawFile(
+                file.path.name,
+                file.size_bytes,
+                file.sha256,
+                trusted=vouched_for or file.path.name in source.sha256,
+            )
+            for file in extracted
+        ]
+
+    def _cut(self, spec: DatasetSpec, progress: Progress | None) -> list[RawFile]:
+        """Write the subset's files: its movies, their ratings, tags, links and genome, in MovieLens' CSV layout."""
+        with duckdb.connect() as connection:
+            for name, tables in self._lenders(spec).items():
+                parent = self.registry.entry(name)
+                self.acquire(parent, progress=progress)
+                for raw in LAYOUTS[parent.layout]:
+                    if raw.table in tables:
+                        replace_tables(connection, load_table(connection, raw, self.to_read(parent, raw)))
+            for raw in LAYOUTS["movielens-csv"]:  # what the parent's layout has no file for is empty
+                if not _has_table(connection, raw.table):
+                    replace_tables(connection, load_table(connection, raw, []))
+            return [
+                self._export(connection, spec, file, sql)
+                for file, sql in _subset_queries(spec.source.n_movies).items()
+            ]
+
+    def _lenders(self, spec: DatasetSpec) -> dict[str, set[str]]:
+        genome = {"genome_tags", "genome_scores"}
+        everything = {raw.table for raw in LAYOUTS["movielens-csv"]}
+        parent, lender = str(spec.source.subset_of), spec.source.genome_of
+        return {parent: everything - genome, lender: genome} if lender else {parent: everything}
+
+    def _export(
+        self, connection: duckdb.DuckDBPyConnection, spec: DatasetSpec, file: str, sql: str
+    ) -> RawFile:
+        target = self.folder(spec.name) / file
+        staging = target.with_name(f".staging-{os.getpid()}-{file}")
+        path = str(staging).replace("'", "''")
+        connection.execute(f"copy ({sql}) to '{path}' (format csv, header)")
+        staging.replace(target)
+        return _raw_file(target, spec, trusted=False)
+
+
+def _members(spec: DatasetSpec, top: str) -> tuple[list[str], list[str]]:
+    # A catalogue's archive holds some tables only: those that the registry gives digests of.
+    pinned = set(spec.source.sha256)
+    needed = [raw.file for raw in LAYOUTS[spec.layout] if raw.file in pinned or not (raw.optional or pinned)]
+    optional = [raw.file for raw in LAYOUTS[spec.layout] if raw.file not in needed and not pinned]
+    return [f"{top}/{name}" for name in needed], [f"{top}/{name}" for name in optional]
+
+
+def _subset_queries(n_movies: int) -> dict[str, str]:
+    chosen = f"""
+        select movie_id from movies left join ratings using (movie_id)
+        group by movie_id
+        order by movie_id in (select movie_id from genome_scores) desc, count(rating) desc, movie_id
+        limit {n_movies}
+    """
+    within = f"where movie_id in ({chosen})"
+    return {
+        "movies.csv": "select movie_id as movieId, title, "
+        "if(len(genres) = 0, '(no genres listed)', array_to_string(genres, '|')) as genres "
+        f"from movies {within} order by all",
+        "ratings.csv": 'select user_id as userId, movie_id as movieId, rating, epoch(rated_at)::bigint as "timestamp" '
+        f"from ratings {within} order by all",
+        "tags.csv": 'select user_id as userId, movie_id as movieId, tag, epoch(tagged_at)::bigint as "timestamp" '
+        f"from tags {within} order by all",
+        "links.csv": "select movie_id as movieId, imdb_id as imdbId, tmdb_id as tmdbId "
+        f"from links {within} order by all",
+        "genome-tags.csv": "select tag_id as tagId, tag from genome_tags order by all",
+        "genome-scores.csv": "select movie_id as movieId, tag_id as tagId, relevance "
+        f"from genome_scores {within} order by all",
+    }
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    found = connection.execute("select count(*) from duckdb_tables() where table_name = ?", [name]).fetchone()
+    return found is not None and found[0] > 0
+
+
+def _raw_file(path: Path, spec: DatasetSpec, *, trusted: bool) -> RawFile:
+    return RawFile(path.name, path.stat().st_size, sha256_of(path), trusted)
+
+
+def _stat(path: Path) -> str:
+    facts = path.stat()
+    return f"{path.name}:{facts.st_size}:{facts.st_mtime_ns}"
+
