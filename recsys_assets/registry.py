@@ -62,7 +62,13 @@ class DatasetSpec(_Strict):
     layout: LayoutName
     licence: str
     source: Source
-    gates: dict[str, float]
+    gates: dict[str, float | Literal["off"]]
+    """Thresholds by gate; "off" where a data set has nothing that the gate could measure."""
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The gates that are on."""
+        return {name: value for name, value in self.gates.items() if value != "off"}
 
 
 class Registry(_Strict):

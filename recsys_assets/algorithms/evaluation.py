@@ -320,7 +320,7 @@ def judge_lists(
 
     ``cold_start`` and ``cold_popularity`` are judged as the segment cold_users: what all users would have got, had
     nothing been known of them. ``cold_item_content`` is judged on likes of cold items alone, beside the ``chance`` of a
-    list drawn at random from the cold items.
+    list drawn at random from the cold items; without such lists (no item is cold) there are no figures of them.
 
     Parameters
     ----------
@@ -365,10 +365,11 @@ def judge_lists(
         for model, baseline in (*compared, ("cold_start", "cold_popularity"))
         for pair in comparisons(model, baseline, measured[model], measured[baseline], bootstrap)
     ]
-    chance = _chance(relevant, cold_items, k=k)
-    all_figures += figures("chance", chance, bootstrap)
-    content = _series(measured[COLD_ITEM_LIST], chance.series)
-    pairs += comparisons(COLD_ITEM_LIST, "chance", content, chance, bootstrap)
+    if COLD_ITEM_LIST in lists:
+        chance = _chance(relevant, cold_items, k=k)
+        all_figures += figures("chance", chance, bootstrap)
+        content = _series(measured[COLD_ITEM_LIST], chance.series)
+        pairs += comparisons(COLD_ITEM_LIST, "chance", content, chance, bootstrap)
     return Judgement(tuple(all_figures), tuple(pairs))
 
 

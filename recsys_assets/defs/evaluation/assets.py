@@ -229,7 +229,7 @@ def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:
 @dataset_asset(group_name=GROUP, kinds={"file"}, code_version=CODE)
 def gate_thresholds(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """What the gates demand of this data set, from data/datasets.toml."""
-    thresholds = project.spec(context).gates
+    thresholds = project.spec(context).thresholds
     table = pd.DataFrame(sorted(thresholds.items()), columns=["gate", "threshold"])
     return dg.MaterializeResult(
         metadata={"thresholds": dg.MetadataValue.md(markdown_table(table, formats={}))},
@@ -263,7 +263,7 @@ def gates(
         n_rejected=int(counts["rejected"][0]),
         n_read=int(counts["rejected"][0] + counts["accepted"][0]),
     )
-    return judge_gates(measured, project.spec(context).gates)
+    return judge_gates(measured, project.spec(context).thresholds)
 
 
 @dataset_asset(
