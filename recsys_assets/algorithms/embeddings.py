@@ -77,3 +77,30 @@ def require_same_ids(one: Embeddings, other: Embeddings) -> None:
             f"the models have different ids ({one.n_users} × {one.n_items} and {other.n_users} × "
             f"{other.n_items} users × items); build both over the same vocabularies"
         )
+
+
+def planted_users(model: Embeddings, *, n: int) -> tuple[Embeddings, Ids]:
+    """Plant users exactly where items stand, so that each has one known best item.
+
+    On unit-length item vectors the best inner product of an item's own vector is with itself. Items whose direction
+    another item shares have no single best one and are not planted upon.
+
+    Parameters
+    ----------
+    n : how many users at most, spread evenly over the recommendable items
+
+    Returns
+    -------
+    the model of the planted users; the raw id of the item that each must be recommended, shape (at most n,)
+    """
+    norms = np.linalg.norm(model.item_vectors, axis=1)
+    unit = np.divide(
+        model.item_vectors, norms[:, None], out=np.zeros_like(model.item_vectors), where=norms[:, None] > 0
+    )
+    candidates = np.flatnonzero(model.recommendable & (norms > 0))
+    sample = candidates[np.linspace(0, candidates.size - 1, min(n, candidates.size)).astype(int)]
+    closest = np.sort(unit[sample] @ unit[candidates].T, axis=1)
+    alone = closest[:, -2] < 1 - 1e-5 if candidates.size > 1 else np.ones(sample.size, dtype=bool)
+    items = sample[alone]
+    planted = Embeddings(np.arange(items.size), model.item_ids, unit[items], unit, model.recommendable)
+    return planted, model.item_ids[items]

@@ -97,21 +97,23 @@ def fit_weights(
     relevant: SparseRows,
     *,
     alphas: Sequence[float],
+    min_beta: float,
     k: int,
 ) -> HybridWeights:
     """Choose α, with β = 1 − α, by mean NDCG@k on held-out likes and the one-standard-error rule.
 
-    The collaborative model alone is the simplest candidate, and each bit of content away from it has to be
-    more than noise: chosen is the largest α whose NDCG is within one standard error of the best, where the
-    standard error is that of the paired difference over users (Hastie, Tibshirani and Friedman 2009, section
-    7.10).
+    Each bit of content has to be more than noise: chosen is the largest α whose NDCG is within one standard
+    error of the best, where the standard error is that of the paired difference over users (Hastie, Tibshirani
+    and Friedman 2009, section 7.10). Of the candidates only those with β of at least ``min_beta`` can be chosen:
+    without any content the blend could never list an item that nobody has rated.
 
     Parameters
     ----------
     collaborative, content : fitted on training rows
     seen : shape (n_users, n_items), training ratings
     relevant : shape (n_users, n_items), validation likes
-    alphas : within 0 to 1; to contain both ends, so that each model alone is a candidate
+    alphas : within 0 to 1; to contain both ends, so that each model alone is measured
+    min_beta : 0 to 1
 
     Raises
     ------
@@ -129,9 +131,10 @@ def fit_weights(
         [ndcg_of_lists(_join(parts, alpha=a, beta=1 - a), seen, relevant, k=k) for a in candidates]
     ).astype(np.float64)
     mean = ndcg.mean(axis=1)
-    best = int(mean.argmax())
+    blends = 1 - candidates >= min_beta - 1e-9
+    best = int(np.where(blends, mean, -np.inf).argmax())
     standard_error = (ndcg - ndcg[best]).std(axis=1) / np.sqrt(ndcg.shape[1])
-    alpha = float(candidates[np.argmax(mean >= mean[best] - standard_error)])
+    alpha = float(candidates[np.argmax(blends & (mean >= mean[best] - standard_error))])
     return HybridWeights(alpha, 1 - alpha, candidates, mean, standard_error)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,7 @@ class Publisher:
             os.close(descriptor)
 
 
-def published_faults(path: Path, tables: Mapping[str, TableLike]) -> list[str]:
+def published_faults(path: Path, tables: Iterable[str]) -> list[str]:
     """What is wrong with a generation's file, read as its users read it; empty where all is well."""
     faults = []
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -116,4 +116,8 @@ def published_faults(path: Path, tables: Mapping[str, TableLike]) -> list[str]:
             (n_rows,) = connection.execute(f'select count(*) from "{name}"').fetchone() or (0,)
             if not n_rows and not contract_of(name).may_be_empty:
                 faults.append(f"{name} has no rows")
+        uncommented = connection.execute(
+            "select table_name || '.' || column_name from duckdb_columns() where comment is null and not internal"
+        ).fetchall()
+        faults += [f"{name} has no comment" for (name,) in uncommented]
     return faults

@@ -28,6 +28,7 @@ class HybridWeightsConfig(LikeConfig):
     """Which weights are tried on validation rows."""
 
     n_alphas: int = Field(21, ge=2, description="weights of the collaborative score to try, evenly from 0 to 1")
+    min_beta: float = Field(0.05, ge=0, le=1, description="least weight of content: it alone knows new movies")
     k: int = Field(10, ge=1, description="NDCG cut-off")
 
 
@@ -62,6 +63,7 @@ def hybrid_weights(
         interactions.ratings,
         relevant_matrix(validation_ratings, interactions, config.like_rating),
         alphas=np.linspace(0, 1, config.n_alphas).tolist(),
+        min_beta=config.min_beta,
         k=config.k,
     )
     table = pd.DataFrame({"alpha": weights.candidate_alpha, "ndcg": weights.candidate_ndcg})

@@ -1,0 +1,63 @@
+"""Gates of the split: contracts, disjoint and ordered parts, and that test rows reach no model."""
+
+import dagster as dg
+
+from recsys_assets.defs.contract_checks import contract_check
+from recsys_assets.defs.resources import Project, partition_of
+from recsys_assets.partitions import DATASETS
+
+PARTS = ("train_ratings", "validation_ratings", "test_ratings")
+JUDGES = {"holdout", "evaluation", "comparisons", "gates", "evaluation_report", "published"}
+"""What may depend on test rows: what judges, and what publishes the judgement."""
+
+contracts = [contract_check(dg.AssetKey(name)) for name in PARTS]
+
+
+@dg.asset_check(
+    asset="test_ratings",
+    blocking=True,
+    partitions_def=DATASETS,
+    additional_deps=["ratings", "train_ratings", "validation_ratings"],
+)
+def split_by_time(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
+    """The parts make up all ratings, share none, keep a training row of every user, and follow each other in time."""
+    faults = project.warehouse.frame(
+        partition_of(context),
+        """
+        with parts as (
+            select user_id, movie_id, rated_at, 0 as part from train_ratings union all
+            select user_id, movie_id, rated_at, 1 from validation_ratings union all
+            select user_id, movie_id, rated_at, 2 from test_ratings
+        ), users as (
+            select user_id, max(rated_at) filter (part = 0) as last_train,
+                   min(rated_at) filter (part = 1) as first_validation,
+                   max(rated_at) filter (part = 1) as last_validation, min(rated_at) filter (part = 2) as first_test
+            from parts group by user_id
+        )
+        select (select count(*) from ratings anti join parts using (user_id, movie_id)) as lost,
+               (select count(*) from parts) - (select count(*) from ratings) as doubled,
+               (select count(*) from users where last_train is null) as users_without_training_row,
+               (select count(*) from users
+                where last_train > first_validation or last_validation > first_test or last_train > first_test)
+               as users_out_of_order
+        """,
+    ).iloc[0]
+    counts = {str(name): int(value) for name, value in faults.items()}
+    return dg.AssetCheckResult(passed=not any(counts.values()), metadata=counts)
+
+
+@dg.asset_check(asset="test_ratings", blocking=True, partitions_def=DATASETS)
+def reaches_no_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Nothing downstream of the test rows learns: in the asset graph only judges come after them."""
+    graph = context.job_def.asset_layer.asset_graph
+    reached, pending = set(), [dg.AssetKey("test_ratings")]
+    while pending:
+        children = graph.get(pending.pop()).child_keys - reached
+        reached |= children
+        pending += children
+    learners = sorted(key.to_user_string() for key in reached if key.to_user_string() not in JUDGES)
+    return dg.AssetCheckResult(
+        passed=not learners,
+        description=f"test rows reach {', '.join(learners)}" if learners else None,
+        metadata={"assets_downstream": len(reached)},
+    )
