@@ -60,6 +60,11 @@ class Inbox:
         """The dropped files, by name. Hidden files are still being written and don't count."""
         return sorted(path for path in self.folder.glob("*.csv") if not path.name.startswith("."))
 
+    def pending_state(self) -> str:
+        """Digest of the dropped files' names, sizes and times: it changes with any of them."""
+        facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self.pending()]
+        return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
     def appended(self) -> list[FileToRead]:
         """The files that count, oldest first by name of content."""
         paths = sorted(self.appended_folder.glob("*.csv"))

@@ -46,13 +46,15 @@ class RawTable:
         """The regular expression that a whole well-formed line matches, a group for each field."""
         separator = "".join(f"[{sign}]" if sign in "|" else sign for sign in self.delimiter)
         groups = (
-            f'(?:"?)({f.pattern})(?:"?)' if self.quoted and f.pattern != _QUOTABLE else f"({f.pattern})"
+            f'({f.pattern}|"{f.pattern}")' if self.quoted and f.pattern != _QUOTABLE else f"({f.pattern})"
             for f in self.fields.values()
         )
         return separator.join(groups)
 
 
-def _csv(table: str, file: str, fields: dict[str, Field], columns: dict[str, str], **options: bool) -> RawTable:
+def _csv(
+    table: str, file: str, fields: dict[str, Field], columns: dict[str, str], **options: bool
+) -> RawTable:
     return RawTable(table, file, ",".join(fields), ",", fields, columns, quoted=True, **options)
 
 

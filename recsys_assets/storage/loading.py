@@ -7,7 +7,10 @@ cell. A row that breaks a rule goes, with its line number and reason, into the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +103,7 @@ def _parse_fast(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: File
         )
         select {_columns(raw)}, {number}, null, null from fields
         """,
-        [str(file.path)],
+        [glob.escape(str(file.path))],
     )
 
 
@@ -151,17 +154,18 @@ def _read_lines(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: File
     Ordinals count the readable lines. The i-th broken line (from 0) at physical line p shifts all ordinals
     from ``after`` = p − i on by one.
     """
-    connection.execute(
-        f"""
-        create or replace temp table lines as
-        select row_number() over () as ordinal, rtrim(line, chr(13)) as text from read_csv(
-            ?, auto_detect = false, header = false, delim = '{_NEVER}', quote = '', escape = '',
-            strict_mode = false, store_rejects = true, rejects_limit = 0, encoding = '{raw.encoding}',
-            max_line_size = {MAX_LINE_BYTES}, columns = {{'line': 'VARCHAR'}}
+    with _without_carriage_returns(file.path) as path:
+        connection.execute(
+            f"""
+            create or replace temp table lines as
+            select row_number() over () as ordinal, line as text from read_csv(
+                ?, auto_detect = false, header = false, delim = '{_NEVER}', quote = '', escape = '',
+                strict_mode = false, store_rejects = true, rejects_limit = 0, encoding = '{raw.encoding}',
+                max_line_size = {MAX_LINE_BYTES}, columns = {{'line': 'VARCHAR'}}
+            )
+            """,
+            [glob.escape(str(path))],
         )
-        """,
-        [str(file.path)],
-    )
     connection.execute(
         """
         create or replace temp table broken as
@@ -174,17 +178,38 @@ def _read_lines(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: File
     connection.execute("drop table reject_scans")
 
 
+@contextmanager
+def _without_carriage_returns(path: Path) -> Iterator[Path]:
+    """The file, or where it has carriage returns a copy: without those of CRLF, and with a space for any other.
+
+    Where line ends are mixed, DuckDB would count the CR and the LF of one CRLF as two lines.
+    """
+    with path.open("rb") as source:
+        if not any(b"\r" in chunk for chunk in iter(lambda: source.read(_CHUNK_BYTES), b"")):
+            yield path
+            return
+        source.seek(0)
+        with tempfile.NamedTemporaryFile(suffix=path.suffix) as copy:
+            copy.writelines(line.rstrip(b"\r\n").replace(b"\r", b" ") + b"\n" for line in source)
+            copy.flush()
+            yield Path(copy.name)
+
+
 def _check_file(raw: RawTable, file: FileToRead) -> bool:
     """Refuse what is no text file of this layout; return whether the last line ends with a newline."""
     with file.path.open("rb") as stream:
         head = stream.read(_CHUNK_BYTES)
         for magic, kind in _MAGIC.items():
             if head.startswith(magic):
-                raise RawFileError(f"{file.name} is {kind}, not a text file of ratings: give the unpacked file")
+                raise RawFileError(
+                    f"{file.name} is {kind}, not a text file of ratings: give the unpacked file"
+                )
         first = head.split(b"\n", 1)[0].decode(raw.encoding, errors="replace")
         header = first.strip("\r\ufeff").replace('"', "")
         if raw.header is not None and header != raw.header:
-            raise RawFileError(f"{file.name} line 1: the header is {header[:200]!r}; it must be {raw.header!r}")
+            raise RawFileError(
+                f"{file.name} line 1: the header is {header[:200]!r}; it must be {raw.header!r}"
+            )
         last = b""
         while head:
             if b"\0" in head or _NEVER.encode() in head:
@@ -195,7 +220,9 @@ def _check_file(raw: RawTable, file: FileToRead) -> bool:
 
 def _typed(name: str, type_: str, quoted: bool) -> str:
     value = f"field.{name}"
-    if quoted and type_ == "VARCHAR":
+    if quoted and type_ != "VARCHAR":
+        return f"try_cast(trim({value}, '\"') as {type_})"
+    if quoted:
         return (
             f"case when starts_with({value}, '\"') "
             f"then replace(substring({value}, 2, length({value}) - 2), '\"\"', '\"') else {value} end"
@@ -205,7 +232,9 @@ def _typed(name: str, type_: str, quoted: bool) -> str:
 
 def _columns(raw: RawTable) -> str:
     types = {column.name: column.type for column in TABLES[raw.table].columns}
-    return ", ".join(f'({expression})::{types[name]} as "{name}"' for name, expression in raw.columns.items())
+    return ", ".join(
+        f'try_cast({expression} as {types[name]}) as "{name}"' for name, expression in raw.columns.items()
+    )
 
 
 def _reason(raw: RawTable, ends_well: bool) -> str:
@@ -215,7 +244,10 @@ def _reason(raw: RawTable, ends_well: bool) -> str:
     cases = [f"when not well_formed then 'malformed: expected {shape}'"]
     if not ends_well:
         cut = "the file does not end with a newline: this line may be cut off"
-        cases.append(f"when ordinal = (select max(ordinal) from temp.lines) then '{cut}'")
+        last = "ordinal = (select max(ordinal) from temp.lines)"
+        # An unreadable line after it is the last one, and is refused already.
+        last += " and not exists (from temp.broken where after > ordinal)"
+        cases.append(f"when {last} then '{cut}'")
     cases += [f"when {rule.violated_by} then '{rule.meaning}'" for rule in rules(contract)]
     cases += [
         f'when "{r.column}" not in (select "{r.to_column}" from "{r.table}") '

@@ -6,7 +6,6 @@ import dagster as dg
 
 from recsys_assets.partitions import DATASETS
 
-OWNERS = ["team:recsys"]
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
@@ -17,7 +16,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
         description=description,
         # Steps are short and their imports long: a process for each would take minutes instead of seconds.
         executor_def=dg.in_process_executor,
-        owners=OWNERS,
+        metadata={"owner": "team:recsys"},
     )
 
 

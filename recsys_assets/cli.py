@@ -1,0 +1,176 @@
+"""The ``recsys`` command: launch jobs, and read published tables. It holds no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+import webbrowser
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from recsys_assets.registry import RegistryError, load_registry
+from recsys_assets.settings import data_folder
+from recsys_assets.storage.published import NotFoundError, NotPublishedError, Published
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Movie ratings and metadata become trustworthy recommendations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="name in data/datasets.toml")]
+Length = Annotated[int, typer.Option("--n", "-n", min=1, max=1000, help="length of the list")]
+
+
+def main() -> None:
+    """Run the command; what a user can mend becomes one line on stderr and exit code 1."""
+    try:
+        app()
+    except (RegistryError, NotPublishedError, NotFoundError, FileNotFoundError) as error:
+        err.print(f"[red]recsys:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def run(
+    dataset: Dataset = "sample",
+    force: Annotated[bool, typer.Option("--force", help="make everything again")] = False,
+) -> None:
+    """Bring a data set up to date: raw files to published tables, through all gates."""
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    started = time.monotonic()
+    with err.status("Reading the graph …"):
+        # Dagster and the models take seconds to import: not before they are needed.
+        import dagster as dg
+
+        from recsys_assets.launch import launch, plan, prepare_home
+
+        prepare_home()
+        instance = dg.DagsterInstance.get()
+        planned = plan(dataset, instance, force=force)
+    if not planned.reasons:
+        out.print(f"{dataset}: all {planned.n_assets} assets are up to date; nothing was made again.")
+        _summary(dataset)
+        return
+    out.print(f"{dataset}: {len(planned.reasons)} of {planned.n_assets} assets to make.")
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<48}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("starting", total=planned.n_steps)
+
+        def on_step(step: str, state: str) -> None:
+            if state == "started":
+                progress.update(task, description=step.replace("__", "/"))
+            else:
+                progress.advance(task)
+
+        outcome = launch(planned, instance, on_step=on_step)
+    if not outcome.succeeded:
+        for problem in outcome.problems:
+            err.print(f"[red]recsys:[/] {problem}", highlight=False, soft_wrap=True)
+        err.print(f"Nothing was published; the last publication stays current. Run {outcome.run_id}")
+        raise typer.Exit(1)
+    out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
+    _summary(dataset)
+
+
+@app.command()
+def top(
+    user_id: Annotated[int, typer.Argument(help="the user's id as in the raw files")],
+    dataset: Dataset = "sample",
+    strategy: Annotated[str, typer.Option(help="als, content, hybrid, popularity, recent_popularity")] = "hybrid",
+    n: Length = 10,
+) -> None:
+    """Show a user's recommendations; an unknown user gets the cold-start list."""
+    answer = Published(data_folder(), dataset).top(user_id, strategy=strategy, n=n)
+    table = Table(title=answer.title, title_justify="left")
+    for heading in ("rank", "movie_id", "title", "genres", "score"):
+        table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
+    for row in answer.rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+@app.command()
+def similar(
+    movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
+    dataset: Dataset = "sample",
+    method: Annotated[str, typer.Option(help="als, content or genome")] = "als",
+    n: Length = 10,
+) -> None:
+    """Show the movies nearest to a movie."""
+    answer = Published(data_folder(), dataset).similar(movie, method=method, n=n)
+    table = Table(title=answer.title, title_justify="left")
+    for heading in ("rank", "movie_id", "title", "genres", "similarity"):
+        table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
+    for row in answer.rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+@app.command()
+def report(
+    dataset: Dataset = "sample",
+    show: Annotated[bool, typer.Option("--open", help="open the HTML report in the browser")] = False,
+) -> None:
+    """Show the published figures and gates, and where the full report is."""
+    _summary(dataset)
+    gates = Table(title="gates", title_justify="left")
+    for heading in ("gate", "measured", "must be", "distance"):
+        gates.add_column(heading, justify="left" if heading == "gate" else "right")
+    for gate, measured, comparison, threshold, distance in Published(data_folder(), dataset).gates():
+        gates.add_row(gate, f"{measured:.4g}", f"{comparison} {threshold:.4g}", f"{distance:+.3g}")
+    out.print(gates)
+    path = data_folder() / "reports" / f"{dataset}.html"
+    out.print(f"Full report: {path}", soft_wrap=True)
+    if show:
+        webbrowser.open(path.as_uri())
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets of the registry and what is published of them."""
+    table = Table()
+    for heading in ("name", "title", "published", "licence"):
+        table.add_column(heading)
+    for spec in load_registry(data_folder() / "datasets.toml").datasets.values():
+        table.add_row(spec.name, spec.title, Published(data_folder(), spec.name).state(), spec.licence)
+    out.print(table)
+
+
+def _summary(dataset: str) -> None:
+    published = Published(data_folder(), dataset)
+    table = Table(title=f"{dataset}: judged on test rows, 95 % intervals over users", title_justify="left")
+    for heading in ("model", "NDCG@10", "interval", "recall@10", "hit rate@10", "coverage@10", "users"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for model, ndcg, low, high, recall, hits, coverage, n_users in published.leaderboard():
+        table.add_row(
+            model,
+            f"{ndcg:.4f}",
+            f"{low:.4f} – {high:.4f}",
+            f"{recall:.4f}",
+            f"{hits:.3f}",
+            f"{coverage:.3f}",
+            f"{n_users:,}",
+        )
+    out.print(table)
+    out.print(f"Tables: {published.path}", soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,122 @@
+"""What must be made again for a data set: assets whose code, data or source changed, or whose gates don't hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence, Set
+
+import dagster as dg
+
+from recsys_assets.defs.common import thresholds_digest
+from recsys_assets.defs.provenance import CODE_VERSION_TAG, DATA_VERSION_TAG, latest_materializations
+from recsys_assets.defs.resources import Project
+from recsys_assets.storage.inbox import Inbox
+from recsys_assets.storage.publishing import Publisher
+
+__all__ = ["stale_assets"]
+
+_INPUT_VERSION_TAG = "dagster/input_data_version/"
+
+
+def stale_assets(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, project: Project, dataset: str
+) -> dict[dg.AssetKey, str]:
+    """Each asset that must be made again, with the reason in words; upstream ones first.
+
+    An asset is stale if it was never made, its code version differs, what it was made of has another data version by now
+    or is itself stale, a blocking check of it hasn't passed in the run that made it, or, for those that read the outside
+    world, the outside world has changed.
+    """
+    graph = definitions.resolve_asset_graph()
+    latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
+    outside = _changed_outside(project, dataset, latest)
+    specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
+    checks = _blocking_checks(definitions)
+    passed = _passed_checks(instance, latest)
+    stale: dict[dg.AssetKey, str] = {}
+    for key in graph.toposorted_asset_keys:
+        reason = (
+            outside.get(key)
+            or _changed_inside(specs[key], latest, stale)
+            or _unproven(checks.get(key, ()), passed)
+        )
+        if reason:
+            stale[key] = reason
+    return stale
+
+
+def _changed_outside(
+    project: Project, dataset: str, latest: Mapping[dg.AssetKey, dg.EventLogEntry]
+) -> dict[dg.AssetKey, str]:
+    spec = project.registry.dataset(dataset)
+    changed = {}
+    manifest = project.raw_files.manifest(dataset)
+    if manifest is None or manifest.source_state != project.raw_files.source_state(spec):
+        changed[dg.AssetKey("raw_files")] = "the source changed"
+    if Inbox(project.folder, dataset).pending():
+        changed[dg.AssetKey("inbox")] = "new files"
+    key = dg.AssetKey("gate_thresholds")
+    if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != thresholds_digest(spec.thresholds):
+        changed[key] = "thresholds changed"
+    if not project.warehouse.path(dataset).exists():
+        changed[dg.AssetKey("raw_files")] = "the warehouse is gone"
+    if not Publisher(project.folder / "published", dataset).current_path.exists():
+        changed[dg.AssetKey("published")] = "nothing is published"
+    return changed
+
+
+def _changed_inside(
+    spec: dg.AssetSpec,
+    latest: Mapping[dg.AssetKey, dg.EventLogEntry],
+    stale: Mapping[dg.AssetKey, str],
+) -> str | None:
+    if spec.key not in latest:
+        return "never made"
+    tags = _tags(latest[spec.key])
+    if tags.get(CODE_VERSION_TAG) != spec.code_version:
+        return "code changed"
+    for dep in spec.deps:
+        name = dep.asset_key.to_user_string()
+        if dep.asset_key in stale:
+            return f"{name} is made again"
+        if tags.get(_INPUT_VERSION_TAG + name) != _as_input(_tags(latest[dep.asset_key]).get(DATA_VERSION_TAG)):
+            return f"{name} changed"
+    return None
+
+
+def _unproven(checks: Sequence[dg.AssetCheckKey], passed: Set[dg.AssetCheckKey]) -> str | None:
+    missing = [check.name for check in checks if check not in passed]
+    return f"its check {missing[0]} has not passed" if missing else None
+
+
+def _as_input(data_version: str | None) -> str:
+    """The form in which Dagster records a partition's data version with what was made of it."""
+    return hashlib.sha256((data_version or "").encode()).hexdigest()
+
+
+def _passed_checks(
+    instance: dg.DagsterInstance, latest: Mapping[dg.AssetKey, dg.EventLogEntry]
+) -> set[dg.AssetCheckKey]:
+    """Checks that passed in the very run that made their asset."""
+    passed = set()
+    for run_id in {entry.run_id for entry in latest.values()}:
+        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            evaluation = entry.asset_check_evaluation
+            made = latest.get(evaluation.asset_key) if evaluation else None
+            if evaluation and evaluation.passed and made and made.run_id == run_id:
+                passed.add(evaluation.asset_check_key)
+    return passed
+
+
+def _blocking_checks(definitions: dg.Definitions) -> dict[dg.AssetKey, list[dg.AssetCheckKey]]:
+    checks: dict[dg.AssetKey, list[dg.AssetCheckKey]] = {}
+    for definition in definitions.asset_checks or []:
+        for spec in definition.check_specs:
+            if spec.blocking:
+                checks.setdefault(spec.asset_key, []).append(spec.key)
+    return checks
+
+
+def _tags(entry: dg.EventLogEntry) -> Mapping[str, str]:
+    materialization = entry.asset_materialization
+    return (materialization.tags or {}) if materialization else {}

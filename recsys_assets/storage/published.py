@@ -1,0 +1,160 @@
+"""Read a publication: what people ask of it, as queries over the stable file, read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from recsys_assets.storage.publishing import Publisher
+
+__all__ = ["Answer", "NotFoundError", "NotPublishedError", "Published"]
+
+MATCHES_SHOWN = 10
+
+_LEADERBOARD = """
+    select model, ndcg.value, ndcg.ci_low, ndcg.ci_high, recall.value, hits.value, coverage.value, ndcg.n_users
+    from (from evaluation where metric = 'ndcg') ndcg
+    join (from evaluation where metric = 'recall') recall using (model, split, segment, k)
+    join (from evaluation where metric = 'hit_rate') hits using (model, split, segment, k)
+    join (from evaluation where metric = 'coverage') coverage using (model, split, segment, k)
+    where split = 'test' and segment = 'all' and k = 10
+    order by ndcg.value desc, model
+"""
+
+
+class NotPublishedError(LookupError):
+    """There is no publication of the data set yet."""
+
+
+class NotFoundError(LookupError):
+    """The publication doesn't hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A titled list of rows."""
+
+    title: str
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The current publication of one data set."""
+
+    data: Path
+    dataset: str
+
+    @property
+    def path(self) -> Path:
+        return Publisher(self.data / "published", self.dataset).current_path
+
+    def state(self) -> str:
+        """When it was published and how often, in words."""
+        if not self.path.exists():
+            return "–"
+        number, at = self._rows("select generation, published_at from publication")[0]
+        return f"{at:%Y-%m-%d %H:%M} UTC, generation {number}"
+
+    def leaderboard(self) -> list[tuple[Any, ...]]:
+        """(model, ndcg, ci_low, ci_high, recall, hit rate, coverage, n_users) at 10 on test rows, best first."""
+        return self._rows(_LEADERBOARD)
+
+    def gates(self) -> list[tuple[Any, ...]]:
+        """(gate, measured, comparison, threshold, distance) of each gate."""
+        return self._rows("select gate, measured, comparison, threshold, distance from gates")
+
+    def top(self, user_id: int, *, strategy: str, n: int) -> Answer:
+        """A user's list: (rank, movie_id, title, genres, score).
+
+        A user whom the strategy knows nothing of gets the cold-start list, and the title says so.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such strategy; the message has those there are.
+        """
+        self._require("strategy", strategy, "recommendations")
+        rows = self._rows(
+            "select rank, movie_id, title, array_to_string(genres, ', '), score "
+            "from recommendations join movies using (movie_id) "
+            "where strategy = ? and user_id = ? and rank <= ? order by rank",
+            [strategy, user_id, n],
+        )
+        if rows:
+            return Answer(f"{strategy} for user {user_id} of {self.dataset}", rows)
+        cold = self._rows(
+            "select rank, movie_id, title, array_to_string(genres, ', '), mean_rating "
+            "from cold_start join movies using (movie_id) where rank <= ? order by rank",
+            [n],
+        )
+        return Answer(
+            f"user {user_id} is not known to {strategy} on {self.dataset}: popular, good and varied instead "
+            "(score = mean stars)",
+            cold,
+        )
+
+    def similar(self, movie: str, *, method: str, n: int) -> Answer:
+        """The neighbours of a movie: (rank, movie_id, title, genres, similarity).
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such method or movie, the movie has no neighbours, or several titles match; the message
+            lists them with their ids.
+        """
+        self._require("method", method, "similar_movies")
+        movie_id, title = self._movie(movie)
+        rows = self._rows(
+            "select rank, similar_movie_id, title, array_to_string(genres, ', '), similarity "
+            "from similar_movies s join movies m on m.movie_id = s.similar_movie_id "
+            "where method = ? and s.movie_id = ? and rank <= ? order by rank",
+            [method, movie_id, n],
+        )
+        if not rows:
+            raise NotFoundError(
+                f"{method} knows nothing of {title} ({movie_id}); try another --method"
+            )
+        return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", rows)
+
+    def _movie(self, asked: str) -> tuple[int, str]:
+        if asked.isdecimal():
+            found = self._rows("select movie_id, title from movies where movie_id = ?", [int(asked)])
+        else:
+            found = self._rows(
+                "select movie_id, title from movies where contains(lower(title), lower(?)) "
+                "order by starts_with(lower(title), lower(?)) desc, title",
+                [asked, asked],
+            )
+        exact = [row for row in found if row[1].casefold() == asked.casefold()]
+        if len(found) == 1 or len(exact) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise NotFoundError(f"no movie {asked!r} in {self.dataset}")
+        listed = "; ".join(f"{number}: {title}" for number, title in found[:MATCHES_SHOWN])
+        more = f"; and {len(found) - MATCHES_SHOWN} more" if len(found) > MATCHES_SHOWN else ""
+        raise NotFoundError(f"{len(found)} movies match {asked!r}, give an id: {listed}{more}")
+
+    def _require(self, column: str, value: str, table: str) -> None:
+        known = [row[0] for row in self._rows(f"select distinct {column} from {table} order by 1")]
+        if value not in known:
+            raise NotFoundError(f"no {column} {value!r} in {self.dataset}; there are {', '.join(known)}")
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._connect() as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    @contextmanager
+    def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if not self.path.exists():
+            raise NotPublishedError(
+                f"{self.dataset} has not been published yet: recsys run --dataset {self.dataset}"
+            )
+        options = {"enable_external_access": "false", "lock_configuration": "true"}
+        with duckdb.connect(str(self.path), read_only=True, config=options) as connection:
+            yield connection

@@ -1,0 +1,1 @@
+"""Benchmarks at the size of MovieLens 25M, on generated ratings, against the libraries called directly."""
