@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from recsys_assets.registry import RegistryError, load_registry
@@ -93,7 +100,9 @@ def run(
 def top(
     user_id: Annotated[int, typer.Argument(help="the user's id as in the raw files")],
     dataset: Dataset = "sample",
-    strategy: Annotated[str, typer.Option(help="als, content, hybrid, popularity, recent_popularity")] = "hybrid",
+    strategy: Annotated[
+        str, typer.Option(help="als, content, hybrid, popularity, recent_popularity")
+    ] = "hybrid",
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""

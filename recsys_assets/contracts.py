@@ -1,8 +1,8 @@
 """Every table: its columns, DuckDB types, keys, ranges, references and comments.
 
 Storage casts to these types, the strict loader takes its rules from these ranges, and the blocking checks and the
-UI's column schemas are generated from here. A table of the graph is named after its asset: ``trial/als_recommendations``
-is the table ``trial__als_recommendations`` and obeys the contract ``als_recommendations``.
+UI's column schemas are generated from here. A table is named after its asset: ``trial/als_recommendations`` is the
+table ``trial__als_recommendations`` and obeys the contract ``als_recommendations``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``key`` identifies a row; ``references`` are foreign keys; ``may_be_empty`` says that 0 rows are fine."""
+    """One table. ``key`` identifies a row; ``references`` are foreign keys; with ``may_be_empty`` 0 rows are fine."""
 
     name: str
     comment: str
@@ -214,7 +214,11 @@ _RECOMMENDATIONS = Table(
     "recommendations",
     "Top-N per user and strategy, from models fitted on all ratings; nothing the user has rated.",
     (
-        Column("strategy", "VARCHAR", "als, content, hybrid, popularity, recent_popularity; in holdout also cold ones"),
+        Column(
+            "strategy",
+            "VARCHAR",
+            "als, content, hybrid, popularity, recent_popularity; in holdout also cold ones",
+        ),
         _USER,
         _RANK,
         _MOVIE,
@@ -286,7 +290,7 @@ _HOLDOUT = Table(
 _HOLDOUT_RECOMMENDATIONS = replace(
     _RECOMMENDATIONS,
     name="holdout_recommendations",
-    comment="Top-N per user and strategy from models fitted on training and validation rows: the lists that are judged.",
+    comment="Top-N per user and strategy from models fitted on training and validation rows: what is judged.",
 )
 _EVALUATION = Table(
     "evaluation",
@@ -362,7 +366,10 @@ _PUBLICATION = Table(
 _SIMILAR_MOVIES = Table(
     "similar_movies",
     "Nearest movies per method, from all ratings.",
-    (Column("method", "VARCHAR", "als (item factors), content, or genome (tag relevance alone)"), *_SIMILARITY),
+    (
+        Column("method", "VARCHAR", "als (item factors), content, or genome (tag relevance alone)"),
+        *_SIMILARITY,
+    ),
     key=("method", "movie_id", "rank"),
     references=_SIMILAR_REFERENCES,
 )

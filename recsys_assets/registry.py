@@ -89,12 +89,13 @@ class Registry(_Strict):
 
     @model_validator(mode="after")
     def _sources_exist(self) -> Registry:
-        for spec in self.datasets.values():
-            for name in (spec.source.subset_of, spec.source.genome_of):
+        for spec in (*self.datasets.values(), *self.catalogues.values()):
+            for field in ("subset_of", "genome_of"):
+                name = getattr(spec.source, field)
                 if name and name not in self.datasets and name not in self.catalogues:
-                    raise ValueError(f"data set {spec.name!r} is made from {name!r}, which has no entry")
+                    raise ValueError(f"{spec.name}.source.{field}: {name!r} has no entry")
                 if name and self.entry(name).source.subset_of:
-                    raise ValueError(f"data set {spec.name!r} is made from {name!r}, itself a subset")
+                    raise ValueError(f"{spec.name}.source.{field}: {name!r} is itself a subset")
         return self
 
 
@@ -108,30 +109,48 @@ def load_registry(path: Path) -> Registry:
         or a subset names an unknown source.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        unknown = sorted(content.keys() - {"gates", "datasets", "catalogues"})
-        if unknown:
-            raise RegistryError(f"{path.name}: unknown table {unknown[0]!r}; use gates, datasets, catalogues")
-        defaults = content.get("gates", {})
-        return Registry(
-            datasets=_entries(content.get("datasets", {}), defaults),
-            catalogues=_entries(content.get("catalogues", {}), {}),
-        )
-    except tomllib.TOMLDecodeError as error:
+        return _registry(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegistryError(f"{path.name} is not valid TOML: {error}") from error
+    except RegistryError as error:
+        raise RegistryError(f"{path.name}: {error}") from error
+
+
+def _registry(content: dict[str, object]) -> Registry:
+    gates, datasets, catalogues = (_table(content, name) for name in ("gates", "datasets", "catalogues"))
+    unknown = sorted(content.keys() - {"gates", "datasets", "catalogues"})
+    if unknown:
+        raise RegistryError(f"unknown table {unknown[0]!r}; use gates, datasets, catalogues")
+    entries = {
+        "datasets": {name: _entry(datasets, name, gates) for name in datasets},
+        "catalogues": {name: _entry(catalogues, name, {}) for name in catalogues},
+    }
+    try:
+        return Registry.model_validate(entries)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RegistryError(f"{path.name}: {place or 'entries'}: {first['msg']}") from error
+        raise RegistryError(_first_fault(error)) from error
 
 
-def _entries(tables: dict[str, dict[str, object]], defaults: dict[str, float]) -> dict[str, DatasetSpec]:
-    entries = {}
-    for name, table in tables.items():
-        own = table.get("gates", {})
-        unknown = sorted(set(own) - set(defaults)) if isinstance(own, dict) else []
-        if unknown:
-            raise RegistryError(f"data set {name!r}: unknown gate {unknown[0]!r}; gates: {', '.join(defaults)}")
-        gates = defaults | own if isinstance(own, dict) else own
-        entries[name] = DatasetSpec.model_validate({**table, "name": name, "gates": gates})
-    return entries
+def _entry(entries: dict[str, object], name: str, defaults: dict[str, object]) -> DatasetSpec:
+    table = _table(entries, name)
+    own = _table(table, "gates", within=f"{name}.")
+    unknown = sorted(own.keys() - defaults.keys())
+    if unknown:
+        raise RegistryError(f"{name}.gates: unknown gate {unknown[0]!r}; gates: {', '.join(defaults)}")
+    try:
+        return DatasetSpec.model_validate({**table, "name": name, "gates": defaults | own})
+    except ValidationError as error:
+        raise RegistryError(f"{name}.{_first_fault(error)}") from error
+
+
+def _table(tables: dict[str, object], name: str, within: str = "") -> dict[str, object]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise RegistryError(f"{within}{name}: must be a table, got {table!r}")
+    return table
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    message = fault["msg"].removeprefix("Value error, ")
+    return ": ".join(filter(None, (".".join(map(str, fault["loc"])), message)))

@@ -90,7 +90,7 @@ def _spread_over_genres(
     return candidates[chosen]
 
 
-def serve_cold_users(lists: Lists, fallback: Items, *, seen: SparseRows) -> Lists:
+def serve_cold_users(lists: Lists, fallback: NDArray[np.integer], *, seen: SparseRows) -> Lists:
     """Give users with an empty list the items of ``fallback`` that they haven't seen, with score 0.
 
     Parameters
@@ -99,7 +99,7 @@ def serve_cold_users(lists: Lists, fallback: Items, *, seen: SparseRows) -> List
     fallback : shape (n_fallback,), item numbers, the best first
     seen : shape (n_users, n_items); stored entries are left out
     """
-    items, scores = (part.copy() for part in lists)
+    items, scores = lists[0].copy(), lists[1].copy()
     n = items.shape[1]
     for user in np.flatnonzero((items == NO_ITEM).all(axis=1)):
         known = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]

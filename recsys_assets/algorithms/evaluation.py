@@ -240,13 +240,13 @@ def chance_values(relevant: SparseRows, *, n_candidates: int, k: int) -> Values:
     drawn = min(k, n_candidates)
     rest = n_candidates - n_relevant
     possible = rest >= drawn
-    rest = np.where(possible, rest, drawn)
-    log_miss = _log_choose(rest, drawn) - _log_choose(np.float64(n_candidates), drawn)
+    rest = np.where(possible, rest, float(drawn))
+    log_miss = _log_choose(rest, drawn) - _log_choose(np.full_like(rest, n_candidates), drawn)
     hit = np.where(possible, 1 - np.exp(log_miss), 1.0)
     return np.where(n_relevant > 0, hit, np.nan)
 
 
-def _log_choose(n: Values | np.float64, k: int) -> Values:
+def _log_choose(n: Values, k: int) -> Values:
     chosen: Values = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     return chosen
 
@@ -346,7 +346,9 @@ def judge_lists(
             return ranking_values(
                 lists[name], held_out, ks=ks, segment_k=k, users={}, items={}, overall="cold_items"
             )
-        return ranking_values(lists[name], relevant, ks=ks, segment_k=k, users=user_segments, items=item_segments)
+        return ranking_values(
+            lists[name], relevant, ks=ks, segment_k=k, users=user_segments, items=item_segments
+        )
 
     measured = {name: measure(name) for name in lists}
     all_figures = [figure for name in lists for figure in figures(name, measured[name], bootstrap)]

@@ -25,7 +25,10 @@ AUTOMATION = (
 
 def dataset_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """``dagster.asset`` for an artifact that every data set has."""
-    return dg.asset(partitions_def=DATASETS, owners=OWNERS, automation_condition=AUTOMATION, **options)
+    decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        partitions_def=DATASETS, owners=OWNERS, automation_condition=AUTOMATION, **options
+    )
+    return decorator
 
 
 def spec(name: str, **options: Any) -> dg.AssetSpec:
@@ -50,7 +53,6 @@ def artifact(value: T, metadata: Mapping[str, Any] | None = None) -> dg.Material
 def frame_digest(frame: pd.DataFrame) -> str:
     hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return f"{hashed.sum():016x}"
-
 
 
 def thresholds_digest(thresholds: Mapping[str, float]) -> str:

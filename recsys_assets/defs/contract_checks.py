@@ -94,4 +94,9 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-_FAULTS = {"schema": _schema_faults, "keys": _key_faults, "ranges": _range_faults, "references": _reference_faults}
+_FAULTS = {
+    "schema": _schema_faults,
+    "keys": _key_faults,
+    "ranges": _range_faults,
+    "references": _reference_faults,
+}

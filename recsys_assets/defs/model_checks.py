@@ -33,7 +33,10 @@ def ids_aligned(fit: Fit, model: str) -> dg.AssetChecksDefinition:
         ),
     )
     def check(
-        context: dg.AssetCheckExecutionContext, model: Embeddings, interactions: Interactions, project: Project
+        context: dg.AssetCheckExecutionContext,
+        model: Embeddings,
+        interactions: Interactions,
+        project: Project,
     ) -> dg.AssetCheckResult:
         catalogue = project.warehouse.arrays(
             partition_of(context), "select movie_id from movies order by movie_id"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 import pandas as pd
@@ -16,7 +17,7 @@ DATA_VERSION_TAG = "dagster/data_version"
 
 
 def latest_materializations(
-    instance: dg.DagsterInstance, keys: list[dg.AssetKey], dataset: str
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], dataset: str
 ) -> dict[dg.AssetKey, dg.EventLogEntry]:
     """Each asset's newest materialization for the data set; assets that were never made are missing."""
     found = {}
@@ -32,10 +33,18 @@ def latest_materializations(
 def provenance(instance: dg.DagsterInstance, dataset: str) -> pd.DataFrame:
     """The rows of the published table ``versions``."""
     rows = []
-    for key, entry in sorted(latest_materializations(instance, list(instance.all_asset_keys()), dataset).items()):
+    for key, entry in sorted(
+        latest_materializations(instance, list(instance.all_asset_keys()), dataset).items()
+    ):
         tags = entry.asset_materialization.tags or {} if entry.asset_materialization else {}
         made_at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC).replace(tzinfo=None)
         rows.append(
-            (key.to_user_string(), tags.get(CODE_VERSION_TAG), tags.get(DATA_VERSION_TAG), entry.run_id, made_at)
+            (
+                key.to_user_string(),
+                tags.get(CODE_VERSION_TAG),
+                tags.get(DATA_VERSION_TAG),
+                entry.run_id,
+                made_at,
+            )
         )
     return pd.DataFrame(rows, columns=TABLES["versions"].column_names)

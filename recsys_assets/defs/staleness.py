@@ -23,9 +23,9 @@ def stale_assets(
 ) -> dict[dg.AssetKey, str]:
     """Each asset that must be made again, with the reason in words; upstream ones first.
 
-    An asset is stale if it was never made, its code version differs, what it was made of has another data version by now
-    or is itself stale, a blocking check of it hasn't passed in the run that made it, or, for those that read the outside
-    world, the outside world has changed.
+    An asset is stale if it was never made, its code version differs, what it was made of has another data version by
+    now or is itself stale, or a blocking check of it hasn't passed in the run that made it. Those that read the outside
+    world are stale when that has changed.
     """
     graph = definitions.resolve_asset_graph()
     latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
@@ -79,7 +79,9 @@ def _changed_inside(
         name = dep.asset_key.to_user_string()
         if dep.asset_key in stale:
             return f"{name} is made again"
-        if tags.get(_INPUT_VERSION_TAG + name) != _as_input(_tags(latest[dep.asset_key]).get(DATA_VERSION_TAG)):
+        if tags.get(_INPUT_VERSION_TAG + name) != _as_input(
+            _tags(latest[dep.asset_key]).get(DATA_VERSION_TAG)
+        ):
             return f"{name} changed"
     return None
 

@@ -10,7 +10,12 @@ from pathlib import Path
 
 __all__ = ["code_version"]
 
-_FOLLOWED = ("recsys_assets.algorithms", "recsys_assets.report", "recsys_assets.storage.l", "recsys_assets.contracts")
+_FOLLOWED = (
+    "recsys_assets.algorithms",
+    "recsys_assets.report",
+    "recsys_assets.storage.l",
+    "recsys_assets.contracts",
+)
 
 
 @cache
@@ -77,5 +82,7 @@ def _code_of(module: str) -> str:
 
 def _is_docstring(node: ast.AST) -> bool:
     return (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
     )

@@ -63,7 +63,7 @@ def content_digest(artifact: Any) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, array in sorted(_to_arrays(artifact).items()):
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -72,10 +72,21 @@ def _to_arrays(artifact: Any) -> dict[str, np.ndarray[Any, Any]]:
     for field in dataclasses.fields(artifact):
         value = getattr(artifact, field.name)
         if sp.issparse(value):
-            arrays |= {f"{field.name}.{part}": np.asarray(getattr(value, part)) for part in _CSR_PARTS}
+            arrays |= {f"{field.name}.{part}": array for part, array in _csr_parts(value).items()}
         else:
             arrays[field.name] = np.asarray(value)
+    if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
+        raise ValueError(
+            f"{objects} hold Python objects, which only a pickle could store: use numbers or str"
+        )
     return arrays
+
+
+def _csr_parts(matrix: Any) -> dict[str, np.ndarray[Any, Any]]:
+    rows = matrix.tocsr()
+    # The constructor picks the width of the indices, so that it can't tell equal matrices apart.
+    rows = sp.csr_matrix((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    return {part: np.asarray(getattr(rows, part)) for part in _CSR_PARTS}
 
 
 def _from_arrays(name: str, hint: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -83,5 +94,5 @@ def _from_arrays(name: str, hint: Any, arrays: dict[str, np.ndarray[Any, Any]]) 
         array = arrays[name]
         return array.item() if hint in (int, float, str, bool) else array
     data, indices, indptr, shape = (arrays[f"{name}.{part}"] for part in _CSR_PARTS)
-    matrix = sp.csr_array if hint is sp.csr_array else sp.csr_matrix
+    matrix = sp.csr_array if (typing.get_origin(hint) or hint) is sp.csr_array else sp.csr_matrix
     return matrix((data, indices, indptr), shape=tuple(shape))

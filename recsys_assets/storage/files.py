@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["copy_atomically", "write_atomically"]
+
+
+def copy_atomically(source: Path, target: Path) -> None:
+    """Copy the file beside the target, onto the disk, then move it over: the source may be removed after this."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".staging-{os.getpid()}-{target.name}")
+    shutil.copyfile(source, staging)
+    with staging.open("rb") as file:
+        os.fsync(file.fileno())
+    staging.replace(target)
 
 
 def write_atomically(path: Path, text: str) -> None:

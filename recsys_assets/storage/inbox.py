@@ -8,8 +8,6 @@ appended files is the truth; ratings are loaded from the raw files and all of th
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ import pandas as pd
 
 from recsys_assets.contracts import TABLES
 from recsys_assets.storage.archives import sha256_of
+from recsys_assets.storage.files import copy_atomically
 from recsys_assets.storage.layouts import INBOX_FILE
 from recsys_assets.storage.loading import FileToRead, RawFileError, parse_strictly, prepare
 
@@ -58,7 +57,7 @@ class Inbox:
 
     def pending(self) -> list[Path]:
         """The dropped files, by name. Hidden files are still being written and don't count."""
-        return sorted(path for path in self.folder.glob("*.csv") if not path.name.startswith("."))
+        return _visible_files(self.folder)
 
     def pending_state(self) -> str:
         """Digest of the dropped files' names, sizes and times: it changes with any of them."""
@@ -67,12 +66,12 @@ class Inbox:
 
     def appended(self) -> list[FileToRead]:
         """The files that count, oldest first by name of content."""
-        paths = sorted(self.appended_folder.glob("*.csv"))
+        paths = _visible_files(self.appended_folder)
         return [FileToRead(path, path.name.split("-", 1)[1], trusted=False) for path in paths]
 
     def state(self) -> str:
         """Digest of the set of appended files: it names their contents."""
-        names = "\n".join(sorted(path.name for path in self.appended_folder.glob("*.csv")))
+        names = "\n".join(path.name for path in _visible_files(self.appended_folder))
         return hashlib.blake2b(names.encode(), digest_size=16).hexdigest()
 
     def take_in(self, connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
@@ -87,17 +86,16 @@ class Inbox:
         digest = sha256_of(path)[:16]
         if any(self.appended_folder.glob(f"{digest}-*.csv")):
             path.unlink()
-            return Outcome(path.name, "already appended", 0, "a file with the same content was appended before")
+            return Outcome(
+                path.name, "already appended", 0, "a file with the same content was appended before"
+            )
         try:
             reasons = self._faults(connection, path)
         except RawFileError as error:
             reasons = pd.DataFrame({"line": [1], "reason": [str(error)], "text": [""]})
         if len(reasons):
             return self._refuse(path, reasons)
-        self.appended_folder.mkdir(parents=True, exist_ok=True)
-        staging = self.appended_folder / f".staging-{os.getpid()}-{path.name}"
-        shutil.copyfile(path, staging)
-        staging.replace(self.appended_folder / f"{digest}-{path.name}")
+        copy_atomically(path, self.appended_folder / f"{digest}-{path.name}")
         path.unlink()
         (n_rows,) = connection.execute("select count(*) from temp.parsed").fetchone() or (0,)
         return Outcome(path.name, "appended", int(n_rows), "")
@@ -111,9 +109,16 @@ class Inbox:
         self.refused_folder.mkdir(parents=True, exist_ok=True)
         reasons.to_csv(self.refused_folder / f"{path.name}.reasons.csv", index=False)
         path.replace(self.refused_folder / path.name)
-        shown = "; ".join(f"line {row.line}: {row.reason}" for row in reasons.head(REASONS_SHOWN).itertuples())
+        shown = "; ".join(
+            f"line {row.line}: {row.reason}" for row in reasons.head(REASONS_SHOWN).itertuples()
+        )
         more = len(reasons) - REASONS_SHOWN
         return Outcome(path.name, "refused", 0, shown + (f"; and {more} more" if more > 0 else ""))
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    # A killed copy leaves a hidden file behind.
+    return sorted(path for path in folder.glob("*.csv") if path.is_file() and not path.name.startswith("."))
 
 
 def outcomes_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -53,9 +53,9 @@ class RawTable:
 
 
 def _csv(
-    table: str, file: str, fields: dict[str, Field], columns: dict[str, str], **options: bool
+    table: str, file: str, fields: dict[str, Field], columns: dict[str, str], optional: bool = False
 ) -> RawTable:
-    return RawTable(table, file, ",".join(fields), ",", fields, columns, quoted=True, **options)
+    return RawTable(table, file, ",".join(fields), ",", fields, columns, optional, quoted=True)
 
 
 def _seconds(field_name: str) -> str:
@@ -66,6 +66,8 @@ def _seconds(field_name: str) -> str:
 _ID = Field("BIGINT", _WHOLE)
 _STARS = Field("DOUBLE", _NUMBER)
 _TIME = Field("BIGINT", _SIGNED)
+# What writes floats shortly writes 0.00005 as 5e-05.
+_SHARE = Field("DOUBLE", rf"{_NUMBER}(?:[eE][+-]?\d+)?")
 _TEXT = Field("VARCHAR", _QUOTABLE)
 _YEAR = r"try_cast(nullif(regexp_extract({title}, '\((\d{{4}})\)\s*$', 1), '') as integer)"
 _LISTED_GENRES = "case when {0} = '(no genres listed)' or {0} = '' then [] else string_split({0}, '|') end"
@@ -118,16 +120,27 @@ _MOVIELENS_CSV = (
     _csv(
         "genome_scores",
         "genome-scores.csv",
-        {"movieId": _ID, "tagId": _ID, "relevance": _STARS},
+        {"movieId": _ID, "tagId": _ID, "relevance": _SHARE},
         {"movie_id": "movieId", "tag_id": "tagId", "relevance": "relevance"},
         optional=True,
     ),
 )
 
 _GENRES_100K = (
-    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
-    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
-).split()
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
+    *(
+        "Fantasy",
+        "Film-Noir",
+        "Horror",
+        "Musical",
+        "Mystery",
+        "Romance",
+        "Sci-Fi",
+        "Thriller",
+        "War",
+        "Western",
+    ),
+)
 _FLAGS = [f"flag_{number}" for number in range(len(_GENRES_100K))]
 _FREE = Field("VARCHAR", r"[^|]*")
 

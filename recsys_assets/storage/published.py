@@ -117,9 +117,7 @@ class Published:
             [method, movie_id, n],
         )
         if not rows:
-            raise NotFoundError(
-                f"{method} knows nothing of {title} ({movie_id}); try another --method"
-            )
+            raise NotFoundError(f"{method} knows nothing of {title} ({movie_id}); try another --method")
         return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", rows)
 
     def _movie(self, asked: str) -> tuple[int, str]:
@@ -155,6 +153,9 @@ class Published:
             raise NotPublishedError(
                 f"{self.dataset} has not been published yet: recsys run --dataset {self.dataset}"
             )
-        options = {"enable_external_access": "false", "lock_configuration": "true"}
-        with duckdb.connect(str(self.path), read_only=True, config=options) as connection:
+        with duckdb.connect(
+            str(self.path),
+            read_only=True,
+            config={"enable_external_access": "false", "lock_configuration": "true"},
+        ) as connection:
             yield connection

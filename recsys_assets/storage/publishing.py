@@ -61,6 +61,8 @@ class Publisher:
 
         Queries see the warehouse's tables as ``warehouse.<table>``.
 
+        After an error the file is removed.
+
         Raises
         ------
         RuntimeError
@@ -70,11 +72,11 @@ class Publisher:
         generations.mkdir(parents=True, exist_ok=True)
         staging = generations / f".staging-{os.getpid()}-{self.dataset}-{number}.duckdb"
         staging.unlink(missing_ok=True)
-        with duckdb.connect(str(staging)) as connection:
-            connection.execute(f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)")
-            replace_tables(connection, tables)
-            connection.execute("detach warehouse")
-            connection.execute("checkpoint")
+        try:
+            _fill(staging, warehouse, tables)
+        except BaseException:
+            staging.unlink(missing_ok=True)
+            raise
         if staging.with_name(staging.name + ".wal").exists():
             raise RuntimeError(f"{staging.name} has a write-ahead log after closing: not published")
         with staging.open("rb") as file:
@@ -104,15 +106,30 @@ class Publisher:
             os.close(descriptor)
 
 
+def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)"
+        )
+        replace_tables(connection, tables)
+        connection.execute("detach warehouse")
+        connection.execute("checkpoint")
+
+
 def published_faults(path: Path, tables: Iterable[str]) -> list[str]:
     """What is wrong with a generation's file, read as its users read it; empty where all is well."""
     faults = []
     with duckdb.connect(str(path), read_only=True) as connection:
         for name in tables:
-            found = [row[:2] for row in connection.execute(f'describe "{name}"').fetchall()]
+            found = connection.execute(
+                "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
+                [name],
+            ).fetchall()
             expected = [(column.name, column.type) for column in contract_of(name).columns]
             if found != expected:
                 faults.append(f"{name} has the columns {found}, not {expected}")
+            if not found:
+                continue
             (n_rows,) = connection.execute(f'select count(*) from "{name}"').fetchone() or (0,)
             if not n_rows and not contract_of(name).may_be_empty:
                 faults.append(f"{name} has no rows")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import duckdb
 from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
-from recsys_assets.storage.files import write_atomically
+from recsys_assets.storage.files import copy_atomically, write_atomically
 from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
@@ -129,9 +128,7 @@ class RawFiles:
         if manifest is None:
             raise FileNotFoundError(f"no raw files of {spec.name}: materialise raw_files first")
         folder = self.folder(spec.name)
-        return [
-            FileToRead(folder / f.name, f.name, f.trusted) for f in manifest.files if f.name == raw.file
-        ]
+        return [FileToRead(folder / f.name, f.name, f.trusted) for f in manifest.files if f.name == raw.file]
 
     def _parents(self, spec: DatasetSpec) -> list[str]:
         return [name for name in (spec.source.subset_of, spec.source.genome_of) if name]
@@ -149,9 +146,7 @@ class RawFiles:
         files = []
         for path in self._files_in_folder(spec):
             target = self.folder(spec.name) / path.name
-            staging = target.with_name(f".staging-{os.getpid()}-{path.name}")
-            shutil.copyfile(path, staging)
-            staging.replace(target)
+            copy_atomically(path, target)
             files.append(_raw_file(target, spec, trusted=False))
         return files
 
@@ -220,7 +215,9 @@ class RawFiles:
         genome = {"genome_tags", "genome_scores"}
         everything = {raw.table for raw in LAYOUTS["movielens-csv"]}
         parent, lender = str(spec.source.subset_of), spec.source.genome_of
-        return {parent: everything - genome, lender: genome} if lender else {parent: everything}
+        if lender is None or lender == parent:
+            return {parent: everything}
+        return {parent: everything - genome, lender: genome}
 
     def _export(
         self, connection: duckdb.DuckDBPyConnection, spec: DatasetSpec, file: str, sql: str
@@ -277,4 +274,3 @@ def _raw_file(path: Path, spec: DatasetSpec, *, trusted: bool) -> RawFile:
 def _stat(path: Path) -> str:
     facts = path.stat()
     return f"{path.name}:{facts.st_size}:{facts.st_mtime_ns}"
-

@@ -78,10 +78,12 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
         try:
             return duckdb.connect(str(path))
         except duckdb.IOException as error:
-            if "lock" not in str(error):
+            if "Could not set lock" not in str(error):
                 raise
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{path.name} is still in use after {LOCK_TIMEOUT_S:.0f} s: {error}") from error
+                raise TimeoutError(
+                    f"{path.name} is still in use after {LOCK_TIMEOUT_S:.0f} s: {error}"
+                ) from error
             time.sleep(random.uniform(0.05, 0.3))
 
 

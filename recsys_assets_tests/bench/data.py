@@ -59,7 +59,9 @@ class World:
     def __init__(self, size: Size, *, seed: int) -> None:
         self.size = size
         self._rng = rng = np.random.default_rng(seed)
-        self.movie_ids = np.sort(rng.choice(4 * size.n_movies, size.n_movies, replace=False)).astype(np.int32) + 1
+        self.movie_ids = (
+            np.sort(rng.choice(4 * size.n_movies, size.n_movies, replace=False)).astype(np.int32) + 1
+        )
         flattening = size.n_movies / 150  # as on MovieLens 25M, the top movie is watched by half of the users
         popularity = (rng.permutation(size.n_movies) + flattening) ** -2
         self._popularity = np.cumsum(popularity) / popularity.sum()

@@ -7,7 +7,6 @@ import dagster as dg
 from recsys_assets.partitions import DATASETS
 
 
-
 def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         name,
@@ -27,7 +26,10 @@ everything = _job(
 )
 _groups = {
     "ingest": (("raw", "staging", "split"), "Raw files, typed tables, the split and its matrices."),
-    "collaborative": (("collaborative",), "Popularity and implicit ALS: settings, factors, lists, neighbours."),
+    "collaborative": (
+        ("collaborative",),
+        "Popularity and implicit ALS: settings, factors, lists, neighbours.",
+    ),
     "content": (("content",), "Content vectors, profiles, lists, neighbours."),
     "hybrid": (("hybrid",), "Weights, blended models, cold start, lists."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),

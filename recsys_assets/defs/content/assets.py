@@ -150,7 +150,7 @@ def content_similar_movies(
     config: TopNConfig, genome_features: ItemFeatures, content_vectors: ContentVectors
 ) -> pd.DataFrame:
     vectors = content_vectors.item_vectors
-    lists = similar_items(vectors, n=config.n, eligible=vectors.any(axis=1))
+    lists = similar_items(vectors, n=config.n, eligible=np.any(vectors != 0, axis=1))
     return similarity_rows(lists, genome_features.item_ids)
 
 
@@ -164,12 +164,10 @@ def content_similar_movies(
 def genome_similar_movies(config: TopNConfig, genome_features: ItemFeatures) -> pd.DataFrame:
     has_genome = np.diff(genome_features.features.indptr) > 0
     vectors = genome_features.features[has_genome].toarray()
-    lists = similar_items(vectors, n=config.n, eligible=vectors.any(axis=1))
+    lists = similar_items(vectors, n=config.n, eligible=np.any(vectors != 0, axis=1))
     return similarity_rows(lists, genome_features.item_ids[has_genome])
 
 
 vectors = [_content_vectors(fit) for fit in FITS]
 profiles = [_content_profiles(fit) for fit in FITS]
-lists = [
-    recommendations(fit, "content", "content_profiles", group=GROUP) for fit in SERVED_FITS
-]
+lists = [recommendations(fit, "content", "content_profiles", group=GROUP) for fit in SERVED_FITS]

@@ -47,7 +47,9 @@ RAW_TABLES = ("movies", "ratings", "tags", "links", "genome_tags", "genome_score
 class ColdUsersConfig(LikeConfig, ColdStartConfig):
     """How users are made unknown."""
 
-    n_folds: int = Field(5, ge=2, description="users are dealt into so many folds; lists come from the others")
+    n_folds: int = Field(
+        5, ge=2, description="users are dealt into so many folds; lists come from the others"
+    )
 
 
 class EvaluationConfig(LikeConfig):
@@ -222,8 +224,11 @@ def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:
     """The figures whose course over time the UI plots."""
     if name != "evaluation":
         return {}
-    rows = frame[(frame["segment"] == "all") & (frame["k"] == 10) & frame["metric"].isin(["ndcg", "coverage"])]
-    return {f"{row.model}_{row.metric}_at_10": float(row.value) for row in rows.itertuples()}
+    rows = frame[
+        (frame["segment"] == "all") & (frame["k"] == 10) & frame["metric"].isin(["ndcg", "coverage"])
+    ]
+    named = rows["model"] + "_" + rows["metric"] + "_at_10"
+    return dict(zip(named, rows["value"].astype(float).tolist(), strict=True))
 
 
 @dataset_asset(group_name=GROUP, kinds={"file"}, code_version=CODE)

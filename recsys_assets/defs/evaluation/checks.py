@@ -13,9 +13,7 @@ from recsys_assets.partitions import DATASETS
 contracts = [
     contract_check(dg.AssetKey(name))
     for name in ("holdout", "holdout_recommendations", "evaluation", "comparisons", "gates")
-] + [
-    contract_check(TRIAL.key(name)) for name in ("cold_user_recommendations", "cold_item_recommendations")
-]
+] + [contract_check(TRIAL.key(name)) for name in ("cold_user_recommendations", "cold_item_recommendations")]
 
 
 @dg.multi_asset_check(
@@ -36,18 +34,14 @@ def threshold_gates(
         yield dg.AssetCheckResult(
             asset_key="gates", check_name=name, passed=True, description=f"{name} is off for this data set"
         )
-    for row in rows.itertuples():
-        words = f"{row.gate}: measured {row.measured:.4g}, must be {row.comparison} {row.threshold:.4g}"
-        if not row.passed:
+    for row in rows.to_dict("records"):
+        words = f"{row['gate']}: measured {row['measured']:.4g}, must be {row['comparison']} {row['threshold']:.4g}"
+        if not row["passed"]:
             context.log.error(f"Gate failed, nothing will be published: {words}")
         yield dg.AssetCheckResult(
             asset_key="gates",
-            check_name=str(row.gate),
-            passed=bool(row.passed),
+            check_name=row["gate"],
+            passed=bool(row["passed"]),
             description=words,
-            metadata={
-                "measured": float(row.measured),
-                "threshold": float(row.threshold),
-                "distance": float(row.distance),
-            },
+            metadata={name: float(row[name]) for name in ("measured", "threshold", "distance")},
         )

@@ -64,9 +64,13 @@ class Gate:
 
 GATES: Mapping[str, Gate] = {
     "ratings_min": Gate("ratings that count", lambda m: m.n_ratings),
-    "rejected_share_max": Gate("rejected rows ÷ rows read, over all raw tables", lambda m: m.n_rejected / m.n_read),
+    "rejected_share_max": Gate(
+        "rejected rows ÷ rows read, over all raw tables", lambda m: m.n_rejected / m.n_read
+    ),
     "als_ndcg_at_10_min": Gate("NDCG@10 of ALS on test rows", lambda m: m.value("als", "ndcg", 10)),
-    "hybrid_ndcg_at_10_min": Gate("NDCG@10 of the hybrid on test rows", lambda m: m.value("hybrid", "ndcg", 10)),
+    "hybrid_ndcg_at_10_min": Gate(
+        "NDCG@10 of the hybrid on test rows", lambda m: m.value("hybrid", "ndcg", 10)
+    ),
     "als_beats_popularity_min": Gate(
         "lower end of the interval of NDCG@10 of ALS − popularity, over users",
         lambda m: m.difference("als", "popularity", "ndcg", 10, "ci_low"),

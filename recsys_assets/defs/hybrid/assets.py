@@ -27,8 +27,12 @@ GROUP = "hybrid"
 class HybridWeightsConfig(LikeConfig):
     """Which weights are tried on validation rows."""
 
-    n_alphas: int = Field(21, ge=2, description="weights of the collaborative score to try, evenly from 0 to 1")
-    min_beta: float = Field(0.05, ge=0, le=1, description="least weight of content: it alone knows new movies")
+    n_alphas: int = Field(
+        21, ge=2, description="weights of the collaborative score to try, evenly from 0 to 1"
+    )
+    min_beta: float = Field(
+        0.05, ge=0, le=1, description="least weight of content: it alone knows new movies"
+    )
     k: int = Field(10, ge=1, description="NDCG cut-off")
 
 

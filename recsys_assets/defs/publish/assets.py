@@ -13,7 +13,7 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
 from recsys_assets.defs.versions import code_version
 from recsys_assets.storage.publishing import Publisher, published_faults
-from recsys_assets.storage.warehouse import Select
+from recsys_assets.storage.warehouse import Select, TableLike
 
 CODE = code_version(__name__)
 GROUP = "publish"
@@ -41,7 +41,9 @@ def recommendations() -> Select:
 )
 def similar_movies() -> Select:
     return Select(
-        " union all ".join(f"select '{m}' as method, * from live__{m}_similar_movies" for m in SIMILARITY_METHODS)
+        " union all ".join(
+            f"select '{m}' as method, * from live__{m}_similar_movies" for m in SIMILARITY_METHODS
+        )
     )
 
 
@@ -67,11 +69,14 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     dataset = partition_of(context)
     failed = project.warehouse.frame(dataset, "from gates where not passed")
     if len(failed):
-        raise dg.Failure(f"Not published: {', '.join(failed['gate'])} failed; the last publication stays current.")
+        raise dg.Failure(
+            f"Not published: {', '.join(failed['gate'])} failed; the last publication stays current."
+        )
     publisher = Publisher(project.folder / "published", dataset)
     number = publisher.next_number()
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    tables = {name: Select(f"from warehouse.{name}") for name in PUBLISHED} | {
+    tables: dict[str, TableLike] = {
+        **{name: Select(f"from warehouse.{name}") for name in PUBLISHED},
         "cold_start": Select("from warehouse.live__cold_start"),
         "versions": provenance(context.instance, dataset),
         "publication": pd.DataFrame(

@@ -13,7 +13,9 @@ from recsys_assets.report.style import markdown_table
     group_name="raw",
     kinds={"file"},
     code_version=code_version("recsys_assets.storage.raw_files"),
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+    retry_policy=dg.RetryPolicy(
+        max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+    ),
 )
 def raw_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """The data set's files as given, in the layout that datasets.toml names.

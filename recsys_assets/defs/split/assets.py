@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import duckdb
 from pydantic import Field
 
 from recsys_assets.algorithms.interactions import Interactions, build_interactions
@@ -65,11 +66,9 @@ def split(
             )
 
 
-def _digest(connection, name: str) -> str:  # noqa: ANN001
-    n_rows, hashed = connection.execute(
-        f'select count(*), bit_xor(hash(t)) from "{name}" as t'
-    ).fetchone()
-    return f"{n_rows}-{hashed or 0:016x}"
+def _digest(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    row = connection.execute(f'select count(*), bit_xor(hash(t)) from "{name}" as t').fetchone()
+    return "-".join(str(part) for part in row or ())
 
 
 def _interactions(fit: Fit) -> dg.AssetsDefinition:

@@ -50,7 +50,8 @@ def split_by_time(context: dg.AssetCheckExecutionContext, project: Project) -> d
 def reaches_no_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Nothing downstream of the test rows learns: in the asset graph only judges come after them."""
     graph = context.job_def.asset_layer.asset_graph
-    reached, pending = set(), [dg.AssetKey("test_ratings")]
+    reached: set[dg.AssetKey] = set()
+    pending = [dg.AssetKey("test_ratings")]
     while pending:
         children = graph.get(pending.pop()).child_keys - reached
         reached |= children

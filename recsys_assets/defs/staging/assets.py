@@ -11,14 +11,19 @@ from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.inbox import Inbox, outcomes_frame
-from recsys_assets.storage.layouts import LAYOUTS
+from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import load_table
 from recsys_assets.storage.warehouse import replace_tables
 
 LOADER = code_version("recsys_assets.storage.loading")
 
 
-@dataset_asset(group_name="staging", kinds={"file"}, deps=["movies"], code_version=code_version("recsys_assets.storage.inbox"))
+@dataset_asset(
+    group_name="staging",
+    kinds={"file"},
+    deps=["movies"],
+    code_version=code_version("recsys_assets.storage.inbox"),
+)
 def inbox(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """New ratings, dropped as CSV files into data/inbox/<data set>/.
 
@@ -74,7 +79,8 @@ def _staged(table: str, upstream: list[str]) -> dg.AssetsDefinition:
     return load
 
 
-def _missing(table: str):  # a layout without such a file: the table is empty
+def _missing(table: str) -> RawTable:
+    """The contract of a table that the layout has no file for: it will be empty."""
     return next(raw for raw in LAYOUTS["movielens-csv"] if raw.table == table)
 
 

@@ -6,6 +6,4 @@ from recsys_assets.defs.contract_checks import contract_check
 
 TABLES = ("movies", "ratings", "tags", "links", "genome_tags", "genome_scores")
 
-contracts = [
-    contract_check(dg.AssetKey(name)) for table in TABLES for name in (table, f"rejected_{table}")
-]
+contracts = [contract_check(dg.AssetKey(name)) for table in TABLES for name in (table, f"rejected_{table}")]

@@ -1,0 +1,57 @@
+# The front door. Each target builds .venv from the hashed lock first; nothing else is needed but Python ≥ 3.11 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= $(CURDIR)/data
+export DAGSTER_HOME ?= $(DATA)/dagster
+
+.PHONY: help run test slow check dev bench lock sample clean
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.ready ## the whole graph on the embedded sample, to published recommendations
+	$(BIN)/recsys run --dataset sample
+
+test: $(VENV)/.ready ## the fast tests
+	$(BIN)/pytest
+
+slow: $(VENV)/.ready ## quality floors and whole runs on real data, from RECSYS_DATASETS
+	$(BIN)/pytest -m slow
+
+check: $(VENV)/.ready ## linters, types, layers, lock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_lock.py
+
+dev: $(VENV)/.ready ## Dagster's web UI with its daemon on http://127.0.0.1:3000
+	mkdir -p $(DAGSTER_HOME)
+	cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
+	$(BIN)/python -m recsys_assets_tests.bench
+
+lock: ## resolve pyproject's ranges again into requirements.lock
+	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv lock --quiet --upgrade
+	$(BIN)/uv export --quiet --no-emit-project --format requirements-txt --output-file requirements.lock
+
+sample: $(VENV)/.ready ## write data/sample again from its generator
+	$(BIN)/python -m recsys_assets.sample
+
+clean: ## remove everything the graph has made; the inbox and appended ratings stay
+	rm -rf data/raw data/downloads data/warehouse data/artifacts data/published data/reports data/dagster data/bench
+
+# uv comes from the lock too, so that every byte of the environment is checked against a hash.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	grep -A1000 '^uv==' requirements.lock | awk 'NR > 1 && /^[^ ]/ {exit} {print}' > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

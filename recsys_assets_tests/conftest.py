@@ -1,0 +1,33 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import settings
+
+from recsys_assets.settings import archives_folder
+
+# A shared machine's pauses would fail examples that have nothing wrong with them.
+settings.register_profile("recsys", deadline=None)
+settings.load_profile("recsys")
+
+
+@pytest.fixture(scope="session")
+def datasets_folder() -> Path:
+    """The folder of real archives; without one the test is skipped."""
+    folder = archives_folder()
+    if folder is None or not folder.is_dir():
+        pytest.skip("RECSYS_DATASETS names no folder of archives")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of the movies 1 to 9, to which ratings and tags may refer."""
+    with duckdb.connect() as connection:
+        connection.execute("create table movies as select range as movie_id from range(1, 10)")
+        yield connection
