@@ -12,7 +12,13 @@ from recsys_assets.partitions import DATASETS
 from recsys_assets.storage.publishing import Publisher
 
 
-@dg.schedule(job=everything, cron_schedule="0 3 * * *", execution_timezone="UTC", owners=["team:recsys"])
+@dg.schedule(
+    job=everything,
+    cron_schedule="0 3 * * *",
+    execution_timezone="UTC",
+    owners=["team:recsys"],
+    description="Every night, the whole graph of each data set that has a publication.",
+)
 def nightly(
     context: dg.ScheduleEvaluationContext, project: Project
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:

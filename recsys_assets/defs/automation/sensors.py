@@ -12,7 +12,11 @@ from recsys_assets.partitions import DATASETS
 from recsys_assets.storage.inbox import Inbox
 
 
-@dg.sensor(job=everything, minimum_interval_seconds=30)
+@dg.sensor(
+    job=everything,
+    minimum_interval_seconds=30,
+    description="New ratings in data/inbox/<data set>/: takes them in and refreshes what depends on them.",
+)
 def inbox_sensor(
     context: dg.SensorEvaluationContext, project: Project
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
@@ -35,7 +39,11 @@ def inbox_sensor(
         yield dg.SkipReason(f"No CSV file waits under {project.folder / 'inbox'}.")
 
 
-@dg.run_failure_sensor(name="failed_runs", minimum_interval_seconds=30)
+@dg.run_failure_sensor(
+    name="failed_runs",
+    minimum_interval_seconds=30,
+    description="Says in the daemon's log which run failed on which data set and why.",
+)
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Say in the daemon's log which run failed on which data set and why: the place to hook an alert in."""
     dataset = context.dagster_run.tags.get("dagster/partition", "no data set")

@@ -84,7 +84,7 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
                 "dataset": [dataset],
                 "generation": [number],
                 "published_at": [now],
-                "run_id": [context.run_id],
+                "run_id": [context.run.run_id],
                 "licence": [project.spec(context).licence],
             }
         ),
