@@ -148,7 +148,9 @@ def test_the_digest_is_that_of_the_content_alone() -> None:
 def test_the_digest_knows_which_field_holds_what() -> None:
     ids, others = np.array([1]), np.array([2])
     empty = sp.csr_matrix((1, 1), dtype=np.float32)
-    assert content_digest(Interactions(ids, others, empty)) != content_digest(Interactions(others, ids, empty))
+    assert content_digest(Interactions(ids, others, empty)) != content_digest(
+        Interactions(others, ids, empty)
+    )
 
 
 def test_the_digest_is_of_values_not_of_how_they_lie_in_memory() -> None:
@@ -163,7 +165,9 @@ def test_the_digest_is_of_values_not_of_how_they_lie_in_memory() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process() -> None:
-    assert content_digest(ContentVectors(np.eye(2, dtype=np.float32), 1.0)) == "4a637c3aba2335cbe7d5371a2338fdd3"
+    assert (
+        content_digest(ContentVectors(np.eye(2, dtype=np.float32), 1.0)) == "4a637c3aba2335cbe7d5371a2338fdd3"
+    )
 
 
 class CrashError(Exception):
@@ -212,5 +216,7 @@ def test_a_file_with_a_pickle_inside_is_not_opened(tmp_path: Path) -> None:
 
 def test_another_kind_s_file_is_refused_with_both_named(tmp_path: Path) -> None:
     save_artifact(tmp_path / "a.npz", ratings())
-    with pytest.raises(ValueError, match=r"a\.npz holds .*'user_ids'.* not those of ItemFeatures: materialise"):
+    with pytest.raises(
+        ValueError, match=r"a\.npz holds .*'user_ids'.* not those of ItemFeatures: materialise"
+    ):
         load_artifact(tmp_path / "a.npz", ItemFeatures)

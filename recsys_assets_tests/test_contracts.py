@@ -59,9 +59,9 @@ def test_every_rule_is_a_predicate_that_duckdb_understands(
 ) -> None:
     for rule in rules(table):
         assert rule.column in table.column_names
-        assert database.execute(f'select count(*) from "{table.name}" where {rule.violated_by}').fetchall() == [
-            (0,)
-        ]
+        assert database.execute(
+            f'select count(*) from "{table.name}" where {rule.violated_by}'
+        ).fetchall() == [(0,)]
 
 
 def broken_rules(database: duckdb.DuckDBPyConnection, table: str, row: str) -> set[str]:

@@ -20,7 +20,7 @@ from recsys_assets.settings import project_folder
 from recsys_assets.storage.archives import ChecksumError, MissingMemberError
 from recsys_assets.storage.layouts import LAYOUTS
 from recsys_assets.storage.loading import load_table
-from recsys_assets.storage.raw_files import Manifest, RawFiles
+from recsys_assets.storage.raw_files import Manifest, RawFile, RawFiles
 from recsys_assets.storage.warehouse import replace_tables
 
 # Movie m has m ratings; the genome knows the movies 2 and 4 only.
@@ -29,7 +29,9 @@ WORLD = {
     "movies.csv": "movieId,title,genres\n"
     + "".join(f'{m},"Movie {m}, ""The"" (199{m})",Drama|War\n' for m in range(1, N_MOVIES + 1)),
     "ratings.csv": "userId,movieId,rating,timestamp\n"
-    + "".join(f"{u},{m},{u / 2},{10**9 + 10 * m + u}\n" for m in range(1, N_MOVIES + 1) for u in range(1, m + 1)),
+    + "".join(
+        f"{u},{m},{u / 2},{10**9 + 10 * m + u}\n" for m in range(1, N_MOVIES + 1) for u in range(1, m + 1)
+    ),
     "tags.csv": "userId,movieId,tag,timestamp\n1,6,é,1000000000\n2,1,dull,1000000001\n",
     "links.csv": "movieId,imdbId,tmdbId\n6,0000006,60\n1,0000001,\n",
     "genome-tags.csv": "tagId,tag\n1,dark\n2,funny\n",
@@ -176,7 +178,9 @@ def test_a_needed_file_that_is_missing_is_named_and_the_last_good_ones_stay(
 ) -> None:
     manifest = files.acquire(mine)
     (tmp_path / "incoming" / name).unlink()
-    with pytest.raises(FileNotFoundError, match=rf"incoming/{name} is missing: the layout movielens-csv needs"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"incoming/{name} is missing: the layout movielens-csv needs"
+    ):
         files.acquire(mine)
     assert files.manifest("mine") == manifest
     assert stored(files, "mine") == WORLD
@@ -188,7 +192,9 @@ def test_nothing_can_be_read_before_it_was_fetched(files: RawFiles, mine: Datase
         files.to_read(mine, LAYOUTS["movielens-csv"][0])
 
 
-def test_the_digest_is_of_the_contents_wherever_they_came_from(tmp_path: Path, files: RawFiles, mine: DatasetSpec) -> None:
+def test_the_digest_is_of_the_contents_wherever_they_came_from(
+    tmp_path: Path, files: RawFiles, mine: DatasetSpec
+) -> None:
     zip_up(tmp_path / "archives", "mine", WORLD)
     packed = spec("mine", archive="mine.zip")
     others = raw_files(tmp_path / "other", packed, archives=tmp_path / "archives")
@@ -340,25 +346,28 @@ def test_a_subset_follows_its_parent(tmp_path: Path) -> None:
     assert ["99", "1", "3.0", "1000000999"] in rows(stored(files, "cut")["ratings.csv"])
 
 
-@pytest.mark.parametrize("genome_of", ["lender", "mine"])
-def test_the_genome_may_come_from_another_entry_or_from_the_same(genome_of: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("genome_of", "movies"), [("lender", {"1", "6"}), ("mine", {"2", "4"})])
+def test_the_genome_may_come_from_another_entry_or_from_the_same(
+    genome_of: str, movies: set[str], tmp_path: Path
+) -> None:
+    write(tmp_path / "incoming", WORLD)
+    # Movie 77 is none of the parent's.
     scores = "movieId,tagId,relevance\n1,1,0.5\n77,1,0.5\n"
     write(tmp_path / "lending", WORLD | {"genome-scores.csv": scores})
-    files, subset = cut(tmp_path, n_movies=2, genome_of=genome_of)
-    lender = spec("lender", folder="lending")
-    registry = Registry(datasets={**files.registry.datasets, "lender": lender}, catalogues={})
-    files = dataclasses.replace(files, registry=registry)
-    if genome_of == "mine":
-        files.acquire(subset)
-        assert {row[0] for row in rows(stored(files, "cut")["movies.csv"])} == {"2", "4"}
-    else:
-        files.acquire(subset)
-        assert {row[0] for row in rows(stored(files, "cut")["movies.csv"])} == {"1", "6"}
-        assert rows(stored(files, "cut")["genome-scores.csv"]) == [["1", "1", "0.5"]]
+    subset = spec("cut", subset_of="mine", genome_of=genome_of, n_movies=2)
+    mine, lender = spec("mine", folder="incoming"), spec("lender", folder="lending")
+    files = raw_files(tmp_path, mine, lender, subset)
+    files.acquire(subset)
+    texts = stored(files, "cut")
+    assert {row[0] for row in rows(texts["movies.csv"])} == movies
+    assert {row[0] for row in rows(texts["genome-scores.csv"])} == movies & {"1", "2", "4"}
 
 
 def test_a_catalogue_may_hold_the_genome_alone(tmp_path: Path) -> None:
-    lent = {"genome-tags.csv": WORLD["genome-tags.csv"], "genome-scores.csv": "movieId,tagId,relevance\n1,2,0.75\n"}
+    lent = {
+        "genome-tags.csv": WORLD["genome-tags.csv"],
+        "genome-scores.csv": "movieId,tagId,relevance\n1,2,0.75\n",
+    }
     zip_up(tmp_path / "archives", "genome", lent)
     lender = spec("genome", archive="genome.zip", sha256={name: sha256(text) for name, text in lent.items()})
     write(tmp_path / "incoming", {name: WORLD[name] for name in NEEDED})
@@ -395,8 +404,6 @@ def test_a_subset_of_ml_100k_is_written_in_the_csv_layout(tmp_path: Path) -> Non
 
 
 def test_equal_files_have_equal_digests_and_others_have_not() -> None:
-    from recsys_assets.storage.raw_files import RawFile
-
     a, b = RawFile("a", 1, "11", False), RawFile("b", 1, "22", False)
     assert Manifest("then", (a, b)).digest == Manifest("now", (a, b)).digest
     assert Manifest("then", (a,)).digest != Manifest("then", (a, b)).digest
@@ -413,8 +420,10 @@ def test_the_mini_edition_is_cut_from_real_movielens_with_a_real_genome(
     manifest = files.acquire(mini)
     tables = loaded(files, mini)
     ids = {row[0] for row in tables["movies"]}
-    assert len(ids) == 100
-    assert len(tables["ratings"]) > 5_000
+    n_ratings = Counter(int(row[1]) for row in rows(stored(files, "ml-latest-small")["ratings.csv"]))
+    genome = {int(row[0]) for row in rows(stored(files, "ml-genome-subset")["genome-scores.csv"])}
+    assert ids == set(sorted(genome & n_ratings.keys(), key=lambda m: (-n_ratings[m], m))[:100])
+    assert len(tables["ratings"]) == sum(n_ratings[movie_id] for movie_id in ids)
     assert {row[1] for row in tables["ratings"]} == ids
     assert {row[0] for row in tables["genome_scores"]} == ids
     assert len(tables["genome_scores"]) == 100 * len(tables["genome_tags"])

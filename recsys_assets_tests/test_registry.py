@@ -37,7 +37,15 @@ def shipped() -> Registry:
 
 def test_the_shipped_registry_loads_with_every_gate_decided_for_every_data_set(shipped: Registry) -> None:
     gates = shipped.dataset("sample").gates.keys()
-    assert {"sample", "mini", "ml-latest-small", "ml-100k", "ml-1m", "ml-25m", "ml-32m"} <= shipped.datasets.keys()
+    assert {
+        "sample",
+        "mini",
+        "ml-latest-small",
+        "ml-100k",
+        "ml-1m",
+        "ml-25m",
+        "ml-32m",
+    } <= shipped.datasets.keys()
     assert all(spec.gates.keys() == gates for spec in shipped.datasets.values())
     assert all(spec.layout in LAYOUTS for spec in shipped.datasets.values())
 
@@ -84,7 +92,10 @@ def test_a_registry_without_entries_loads(tmp_path: Path) -> None:
 ARCHIVE = '{{ archive = "a.zip", {} }}'
 FAULTY = {
     "unknown table": ("[dataset.x]\ntitle = 1\n", "unknown table 'dataset'"),
-    "unknown gate": ("[gates]\na_min = 1\n" + entry(more="gates = { b_min = 2 }"), r"mine\.gates: .*'b_min'.*a_min"),
+    "unknown gate": (
+        "[gates]\na_min = 1\n" + entry(more="gates = { b_min = 2 }"),
+        r"mine\.gates: .*'b_min'.*a_min",
+    ),
     "gate that is no number": (
         "[gates]\na_min = 1\n" + entry(more='gates = { a_min = "high" }'),
         r"mine\.gates\.a_min",
@@ -103,7 +114,10 @@ FAULTY = {
         r"mine\.source: .*\['folder', 'archive'\]",
     ),
     "no origin": (entry(source='{ url = "https://example.org" }'), r"mine\.source: .*none"),
-    "missing parent": (entry(source='{ subset_of = "gone" }'), r"mine\.source\.subset_of: 'gone' has no entry"),
+    "missing parent": (
+        entry(source='{ subset_of = "gone" }'),
+        r"mine\.source\.subset_of: 'gone' has no entry",
+    ),
     "missing genome": (
         entry() + entry("cut", '{ subset_of = "mine", genome_of = "gone" }'),
         r"cut\.source\.genome_of: 'gone' has no entry",
@@ -112,7 +126,10 @@ FAULTY = {
         entry() + entry("cut", '{ subset_of = "mine" }') + entry("recut", '{ subset_of = "cut" }'),
         r"recut\.source\.subset_of: 'cut' is itself a subset",
     ),
-    "subset of itself": (entry(source='{ subset_of = "mine" }'), r"mine\.source\.subset_of: 'mine' is itself"),
+    "subset of itself": (
+        entry(source='{ subset_of = "mine" }'),
+        r"mine\.source\.subset_of: 'mine' is itself",
+    ),
     "catalogue cut from nothing": (
         entry(source='{ subset_of = "gone" }').replace("[datasets", "[catalogues"),
         r"mine\.source\.subset_of: 'gone' has no entry",
@@ -120,7 +137,10 @@ FAULTY = {
     "subset of no movies": (entry(source='{ subset_of = "x", n_movies = 0 }'), r"mine\.source\.n_movies"),
     "md5 too short": (entry(source=ARCHIVE.format('md5 = "abc"')), r"mine\.source\.md5"),
     "md5 in capitals": (entry(source=ARCHIVE.format(f'md5 = "{"A" * 32}"')), r"mine\.source\.md5"),
-    "bad sha256": (entry(source=ARCHIVE.format('sha256 = { "u.data" = "12" }')), r"mine\.source\.sha256\.u\.data"),
+    "bad sha256": (
+        entry(source=ARCHIVE.format('sha256 = { "u.data" = "12" }')),
+        r"mine\.source\.sha256\.u\.data",
+    ),
     "not TOML": ("[datasets.mine\n", "not valid TOML: .*line 1"),
     "entry twice": (entry() + entry(), "not valid TOML"),
     "not text": (b"\xff\xfe[\x00", "not valid TOML"),

@@ -73,9 +73,9 @@ def test_values_are_cast_to_the_contract_s_types(connection: duckdb.DuckDBPyConn
     replace_tables(connection, {"train_ratings": frame})
     described = connection.execute("describe train_ratings").fetchall()
     assert [row[1] for row in described] == ["BIGINT", "BIGINT", "FLOAT", "TIMESTAMP"]
-    assert connection.execute("select user_id, movie_id, rating, epoch(rated_at) from train_ratings").fetchall() == [
-        (7, 3, 4.5, 1e9)
-    ]
+    assert connection.execute(
+        "select user_id, movie_id, rating, epoch(rated_at) from train_ratings"
+    ).fetchall() == [(7, 3, 4.5, 1e9)]
 
 
 def test_a_frame_is_not_changed(connection: duckdb.DuckDBPyConnection) -> None:
@@ -104,7 +104,10 @@ FAULTY = {
     "a cast": (movies(5).assign(movie_id="five"), duckdb.ConversionException),
     "a column": (movies(5).drop(columns="year"), ValueError),
     "SQL": (Select("from nowhere"), duckdb.CatalogException),
-    "a row": (Select("select * replace (error('no such row')::bigint as movie_id) from movies"), duckdb.Error),
+    "a row": (
+        Select("select * replace (error('no such row')::bigint as movie_id) from movies"),
+        duckdb.Error,
+    ),
 }
 
 
@@ -190,9 +193,11 @@ def holding(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_file_in_use_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.2)
-    with holding(tmp_path / "mine.duckdb") as process:
-        with pytest.raises(TimeoutError, match=rf"mine\.duckdb is still in use.*{process.pid}"):
-            Warehouse(tmp_path).frame("mine", "select 1")
+    with (
+        holding(tmp_path / "mine.duckdb") as process,
+        pytest.raises(TimeoutError, match=rf"mine\.duckdb is still in use.*{process.pid}"),
+    ):
+        Warehouse(tmp_path).frame("mine", "select 1")
 
 
 def test_a_file_released_in_time_opens(tmp_path: Path) -> None:
@@ -240,7 +245,8 @@ def test_a_killed_process_leaves_one_whole_version_of_all_tables(tmp_path: Path)
         versions = "select movie_id, count(*) as n from {} group by 1"
         with warehouse.connect("mine") as connection:
             train, test = (
-                connection.execute(versions.format(name)).fetchall() for name in ("train_ratings", "test_ratings")
+                connection.execute(versions.format(name)).fetchall()
+                for name in ("train_ratings", "test_ratings")
             )
         assert train == test == [(train[0][0], 50_000)]
         assert train[0][0] >= 2

@@ -12,37 +12,17 @@ from recsys_assets.partitions import DATASETS
 __all__ = ["contract_check"]
 
 
-def contract_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """One step that checks a table against its contract."""
-    contract = contract_of(table_name(key))
-    kinds = {
-        "schema": "columns and types are those of the contract, and the table has rows unless it may be empty",
-        "keys": f"no two rows with one ({', '.join(contract.key)})" if contract.key else "",
-        "ranges": "; ".join(rule.meaning.replace(" is ", " is never ", 1) for rule in rules(contract)),
-        "references": "; ".join(
-            f"each {r.column} occurs in {r.table}.{r.to_column}" for r in contract.references
-        ),
-    }
+def contract_check(*keys: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """One step that checks tables against their contracts; several if one step makes them together."""
 
     @dg.multi_asset_check(
-        name=f"contract_{table_name(key)}",
-        specs=[
-            dg.AssetCheckSpec(
-                kind,
-                asset=key,
-                description=meaning,
-                blocking=True,
-                partitions_def=DATASETS,
-                additional_deps=[r.table for r in contract.references if kind == "references"],
-            )
-            for kind, meaning in kinds.items()
-            if meaning
-        ],
+        name=f"contract_{table_name(keys[0])}", specs=[spec for key in keys for spec in _specs(key)]
     )
     def check(context: dg.AssetCheckExecutionContext, project: Project) -> Iterator[dg.AssetCheckResult]:
         with project.warehouse.connect(partition_of(context)) as connection:
-            for kind in kinds:
-                if kinds[kind]:
+            for key in keys:
+                contract = contract_of(table_name(key))
+                for kind in _meanings(contract):
                     faults = _FAULTS[kind](connection, table_name(key), contract)
                     yield dg.AssetCheckResult(
                         asset_key=key,
@@ -53,6 +33,32 @@ def contract_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
                     )
 
     return check
+
+
+def _specs(key: dg.AssetKey) -> Iterator[dg.AssetCheckSpec]:
+    contract = contract_of(table_name(key))
+    for kind, meaning in _meanings(contract).items():
+        yield dg.AssetCheckSpec(
+            kind,
+            asset=key,
+            description=meaning,
+            blocking=True,
+            partitions_def=DATASETS,
+            additional_deps=[r.table for r in contract.references if kind == "references"],
+        )
+
+
+def _meanings(contract: Table) -> dict[str, str]:
+    """What each kind of check says of the table, in words; kinds with nothing to say are left out."""
+    meanings = {
+        "schema": "columns and types are those of the contract, and the table has rows unless it may be empty",
+        "keys": f"no two rows with one ({', '.join(contract.key)})" if contract.key else "",
+        "ranges": "; ".join(rule.meaning.replace(" is ", " is never ", 1) for rule in rules(contract)),
+        "references": "; ".join(
+            f"each {r.column} occurs in {r.table}.{r.to_column}" for r in contract.references
+        ),
+    }
+    return {kind: meaning for kind, meaning in meanings.items() if meaning}
 
 
 def _schema_faults(connection: duckdb.DuckDBPyConnection, name: str, contract: Table) -> list[str]:

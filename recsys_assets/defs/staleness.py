@@ -25,7 +25,7 @@ def stale_assets(
 
     An asset is stale if it was never made, its code version differs, what it was made of has another data version by
     now or is itself stale, or a blocking check of it hasn't passed in the run that made it. Those that read the outside
-    world are stale when that has changed.
+    world are stale when that has changed. What one step makes together is stale together.
     """
     graph = definitions.resolve_asset_graph()
     latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
@@ -42,6 +42,9 @@ def stale_assets(
         )
         if reason:
             stale[key] = reason
+            # One step makes them all or none; what depends on them comes later in this order.
+            for other in sorted(graph.get(key).execution_set_asset_keys):
+                stale.setdefault(other, f"made together with {key.to_user_string()}")
     return stale
 
 

@@ -9,7 +9,7 @@ from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.interactions import Ids, Interactions
 from recsys_assets.algorithms.topn import NO_ITEM, Lists, recommend
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.common import dataset_asset
+from recsys_assets.defs.common import artifact, dataset_asset
 from recsys_assets.defs.fits import Fit
 from recsys_assets.defs.versions import code_version
 
@@ -61,8 +61,10 @@ def recommendations(fit: Fit, strategy: str, model: str, *, group: str) -> dg.As
         code_version=code_version(__name__),
         description=TABLES[f"{strategy}_recommendations"].comment,
     )
-    def top_n(config: TopNConfig, model: Embeddings, interactions: Interactions) -> pd.DataFrame:
+    def top_n(
+        config: TopNConfig, model: Embeddings, interactions: Interactions
+    ) -> dg.MaterializeResult[pd.DataFrame]:
         lists = recommend(model, interactions.ratings, n=config.n)
-        return list_rows(lists, user_ids=model.user_ids, item_ids=model.item_ids)
+        return artifact(list_rows(lists, user_ids=model.user_ids, item_ids=model.item_ids))
 
     return top_n

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import numpy as np
@@ -44,8 +45,14 @@ class Size:
                 f"rating a user and at most {most}, a quarter of all pairs"
             )
 
-    def __str__(self) -> str:
+    @property
+    def folder_name(self) -> str:
         return f"{self.n_ratings}-{self.n_users}-{self.n_movies}"
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read the size from the name of a data set's folder."""
+        return cls(*map(int, folder.name.split("-")))
 
 
 class World:
@@ -59,14 +66,14 @@ class World:
     def __init__(self, size: Size, *, seed: int) -> None:
         self.size = size
         self._rng = rng = np.random.default_rng(seed)
-        self.movie_ids = (
-            np.sort(rng.choice(4 * size.n_movies, size.n_movies, replace=False)).astype(np.int32) + 1
-        )
-        flattening = size.n_movies / 150  # as on MovieLens 25M, the top movie is watched by half of the users
+        ids = 1 + rng.choice(4 * size.n_movies, size.n_movies, replace=False)
+        self.movie_ids = np.sort(ids).astype(np.int32)
+        # As on MovieLens 25M, about a third of the users rate the top movie.
+        flattening = size.n_movies / 150
         popularity = (rng.permutation(size.n_movies) + flattening) ** -2
-        self._popularity = np.cumsum(popularity) / popularity.sum()
+        self._popularity: NDArray[np.float64] = np.cumsum(popularity) / popularity.sum()
         activity = np.cumsum(0.3 + rng.lognormal(sigma=1.2, size=size.n_users))
-        self._activity = activity / activity[-1]
+        self._activity: NDArray[np.float64] = activity / activity[-1]
         self._generosity = rng.normal(scale=0.4, size=size.n_users).astype(np.float32)
         self._quality = rng.normal(scale=0.4, size=size.n_movies).astype(np.float32)
 
@@ -101,11 +108,15 @@ class World:
 
     def _busy_users(self, n: int, first: int, last: int) -> NDArray[np.int64]:
         low, high = np.append(0, self._activity)[[first, last]]
-        return np.searchsorted(self._activity, self._rng.uniform(low, high, n)).clip(first, last - 1)
+        users = np.searchsorted(self._activity, self._rng.uniform(low, high, n))
+        users.clip(first, last - 1, out=users)
+        return users
 
     def _watched(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
-        movies = np.searchsorted(self._popularity, self._rng.random(users.size))
-        return users * self.size.n_movies + movies.clip(max=self.size.n_movies - 1)
+        pairs = np.searchsorted(self._popularity, self._rng.random(users.size))
+        pairs.clip(max=self.size.n_movies - 1, out=pairs)
+        pairs += users * self.size.n_movies
+        return pairs
 
 
 def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,8 +137,8 @@ def write_data_set(folder: Path, size: Size, *, seed: int) -> None:
             connection.register("chunk", world.rate(pairs))
             connection.execute("insert into ratings from chunk")
         connection.register("catalogue", {"movieId": world.movie_ids})
-        _write_csv(connection, folder / "ratings.csv", "from ratings")
-        _write_csv(connection, folder / "movies.csv", _MOVIES)
+        for name, sql in (("ratings", "from ratings"), ("movies", _MOVIES)):
+            connection.sql(sql).write_csv(str(folder / f"{name}.csv"), header=True)
     (folder / "generated.duckdb").unlink()
 
 
@@ -136,7 +147,3 @@ select "movieId", 'Movie ' || "movieId" || ' (' || 1930 + "movieId" % 90 || ')' 
        ['Action', 'Comedy', 'Drama', 'Horror|Thriller'][1 + "movieId" % 4] as genres
 from catalogue
 """
-
-
-def _write_csv(connection: duckdb.DuckDBPyConnection, path: Path, sql: str) -> None:
-    connection.execute(f"copy ({sql}) to '{path}' (header, quote '\"')")

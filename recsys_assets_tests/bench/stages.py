@@ -40,16 +40,18 @@ N_HELD_OUT_PER_USER = 10
 
 @dataclass
 class Watch:
-    """Seconds spent inside its ``with`` block."""
+    """Wall and processor seconds spent inside its ``with`` block; the latter over all threads."""
 
-    seconds: float = 0.0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
     def __enter__(self) -> Self:
-        self._started = time.perf_counter()
+        self._started = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._started
+        self.wall_s = time.perf_counter() - self._started[0]
+        self.cpu_s = time.process_time() - self._started[1]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def ingest_by_libraries(folder: Path, watch: Watch) -> None:
             f"from read_csv(?, auto_detect = false, header = true, delim = ',', columns = {types})",
             [str(folder / "ratings.csv")],
         ).fetchnumpy()
-        csr_matrix((rows["rating"].astype(np.float32), (rows["userId"], rows["movieId"])))
+        user, movie, rating = (np.asarray(rows[name]) for name in ("userId", "movieId", "rating"))
+        csr_matrix((rating.astype(np.float32), (user, movie)))
 
 
 def als(folder: Path, watch: Watch) -> None:
@@ -156,7 +159,7 @@ def evaluation(folder: Path, watch: Watch) -> None:
     """Metrics of all users' lists against pairs drawn anew from the same popularity."""
     lists = load_artifact(folder / "lists.npz", TopLists).items
     interactions = load_artifact(folder / "interactions.npz", Interactions)
-    world = World(Size(*map(int, folder.name.split("-"))), seed=SEED)
+    world = World(Size.of(folder), seed=SEED)
     pairs = np.concatenate(list(world.draw_pairs(N_HELD_OUT_PER_USER * interactions.n_users)))
     held_out = np.divmod(pairs, interactions.n_items)
     relevant = csr_matrix((np.ones(pairs.size, np.float32), held_out), shape=interactions.ratings.shape)

@@ -191,9 +191,9 @@ def _als_factors(fit: Fit) -> dg.AssetsDefinition:
     code_version=CODE,
     description=TABLES["als_similar_movies"].comment,
 )
-def als_similar_movies(config: TopNConfig, als_factors: Embeddings) -> pd.DataFrame:
+def als_similar_movies(config: TopNConfig, als_factors: Embeddings) -> dg.MaterializeResult[pd.DataFrame]:
     lists = similar_items(als_factors.item_vectors, n=config.n, eligible=als_factors.recommendable)
-    return similarity_rows(lists, als_factors.item_ids)
+    return artifact(similarity_rows(lists, als_factors.item_ids))
 
 
 factors = [_als_factors(fit) for fit in FITS]

@@ -148,10 +148,10 @@ def _content_profiles(fit: Fit) -> dg.AssetsDefinition:
 )
 def content_similar_movies(
     config: TopNConfig, genome_features: ItemFeatures, content_vectors: ContentVectors
-) -> pd.DataFrame:
+) -> dg.MaterializeResult[pd.DataFrame]:
     vectors = content_vectors.item_vectors
     lists = similar_items(vectors, n=config.n, eligible=np.any(vectors != 0, axis=1))
-    return similarity_rows(lists, genome_features.item_ids)
+    return artifact(similarity_rows(lists, genome_features.item_ids))
 
 
 @dataset_asset(
@@ -161,11 +161,13 @@ def content_similar_movies(
     code_version=CODE,
     description=TABLES["genome_similar_movies"].comment,
 )
-def genome_similar_movies(config: TopNConfig, genome_features: ItemFeatures) -> pd.DataFrame:
+def genome_similar_movies(
+    config: TopNConfig, genome_features: ItemFeatures
+) -> dg.MaterializeResult[pd.DataFrame]:
     has_genome = np.diff(genome_features.features.indptr) > 0
     vectors = genome_features.features[has_genome].toarray()
     lists = similar_items(vectors, n=config.n, eligible=np.any(vectors != 0, axis=1))
-    return similarity_rows(lists, genome_features.item_ids[has_genome])
+    return artifact(similarity_rows(lists, genome_features.item_ids[has_genome]))
 
 
 vectors = [_content_vectors(fit) for fit in FITS]

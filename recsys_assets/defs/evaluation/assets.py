@@ -15,7 +15,7 @@ from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.algorithms.topn import Items, recommend
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.common import dataset_asset, frame_digest, spec, thresholds_digest
+from recsys_assets.defs.common import artifact, dataset_asset, frame_digest, spec, thresholds_digest
 from recsys_assets.defs.evaluation.gates import Measured
 from recsys_assets.defs.evaluation.gates import judge as judge_gates
 from recsys_assets.defs.fits import TRIAL
@@ -90,7 +90,7 @@ def holdout() -> Select:
 )
 def cold_user_recommendations(
     context: dg.AssetExecutionContext, config: ColdUsersConfig, interactions: Interactions, project: Project
-) -> pd.DataFrame:
+) -> dg.MaterializeResult[pd.DataFrame]:
     genres = genre_membership(project.warehouse, partition_of(context))
 
     def popular_and_good(others: Interactions) -> Items:
@@ -114,7 +114,7 @@ def cold_user_recommendations(
         scores = np.broadcast_to(-np.arange(1, config.n + 1, dtype=np.float32), lists.shape)
         rows = list_rows((lists, scores), user_ids=interactions.user_ids, item_ids=interactions.item_ids)
         frames.append(rows.assign(strategy=strategy))
-    return pd.concat(frames, ignore_index=True)
+    return artifact(pd.concat(frames, ignore_index=True))
 
 
 @dataset_asset(
@@ -130,10 +130,10 @@ def cold_user_recommendations(
 )
 def cold_item_recommendations(
     config: TopNConfig, content_profiles: Embeddings, interactions: Interactions
-) -> pd.DataFrame:
+) -> dg.MaterializeResult[pd.DataFrame]:
     n_ratings, _ = interactions.item_activity()
     lists = recommend(content_profiles.only(n_ratings == 0), interactions.ratings, n=config.n)
-    return list_rows(lists, user_ids=interactions.user_ids, item_ids=interactions.item_ids)
+    return artifact(list_rows(lists, user_ids=interactions.user_ids, item_ids=interactions.item_ids))
 
 
 @dataset_asset(

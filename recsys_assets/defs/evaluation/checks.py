@@ -11,9 +11,10 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.partitions import DATASETS
 
 contracts = [
-    contract_check(dg.AssetKey(name))
-    for name in ("holdout", "holdout_recommendations", "evaluation", "comparisons", "gates")
-] + [contract_check(TRIAL.key(name)) for name in ("cold_user_recommendations", "cold_item_recommendations")]
+    contract_check(dg.AssetKey("evaluation"), dg.AssetKey("comparisons")),
+    *(contract_check(dg.AssetKey(name)) for name in ("holdout", "holdout_recommendations", "gates")),
+    *(contract_check(TRIAL.key(name)) for name in ("cold_user_recommendations", "cold_item_recommendations")),
+]
 
 
 @dg.multi_asset_check(

@@ -127,7 +127,7 @@ def _cold_start(fit: Fit) -> dg.AssetsDefinition:
         config: ColdStartConfig,
         interactions: Interactions,
         project: Project,
-    ) -> pd.DataFrame:
+    ) -> dg.MaterializeResult[pd.DataFrame]:
         n_ratings, mean_rating = interactions.item_activity()
         items = cold_start_list(
             n_ratings,
@@ -137,7 +137,7 @@ def _cold_start(fit: Fit) -> dg.AssetsDefinition:
             min_mean=config.min_mean,
             n=config.n,
         )
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "rank": np.arange(1, items.size + 1),
                 "movie_id": interactions.item_ids[items],
@@ -145,6 +145,7 @@ def _cold_start(fit: Fit) -> dg.AssetsDefinition:
                 "mean_rating": mean_rating[items],
             }
         )
+        return artifact(table)
 
     return cold_start
 
@@ -166,13 +167,13 @@ def _hybrid_recommendations(fit: Fit) -> dg.AssetsDefinition:
     )
     def hybrid_recommendations(
         config: TopNConfig, hybrid_factors: Embeddings, interactions: Interactions, cold_start: pd.DataFrame
-    ) -> pd.DataFrame:
+    ) -> dg.MaterializeResult[pd.DataFrame]:
         lists = serve_cold_users(
             recommend(hybrid_factors, interactions.ratings, n=config.n),
             interactions.items(cold_start.sort_values("rank")["movie_id"]),
             seen=interactions.ratings,
         )
-        return list_rows(lists, user_ids=interactions.user_ids, item_ids=interactions.item_ids)
+        return artifact(list_rows(lists, user_ids=interactions.user_ids, item_ids=interactions.item_ids))
 
     return hybrid_recommendations
 

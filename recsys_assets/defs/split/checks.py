@@ -10,7 +10,7 @@ PARTS = ("train_ratings", "validation_ratings", "test_ratings")
 JUDGES = {"holdout", "evaluation", "comparisons", "gates", "evaluation_report", "published"}
 """What may depend on test rows: what judges, and what publishes the judgement."""
 
-contracts = [contract_check(dg.AssetKey(name)) for name in PARTS]
+contracts = [contract_check(*(dg.AssetKey(name) for name in PARTS))]
 
 
 @dg.asset_check(

@@ -1,4 +1,4 @@
-"""Gates of the staged tables: their contracts, and how much was refused."""
+"""Gates of the staged tables: their contracts. How much was refused is a gate of the evaluation."""
 
 import dagster as dg
 
@@ -6,4 +6,4 @@ from recsys_assets.defs.contract_checks import contract_check
 
 TABLES = ("movies", "ratings", "tags", "links", "genome_tags", "genome_scores")
 
-contracts = [contract_check(dg.AssetKey(name)) for table in TABLES for name in (table, f"rejected_{table}")]
+contracts = [contract_check(dg.AssetKey(table), dg.AssetKey(f"rejected_{table}")) for table in TABLES]

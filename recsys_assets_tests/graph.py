@@ -1,0 +1,198 @@
+"""A world to run the graph in: a data folder and a Dagster home of its own, and what tests ask of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from recsys_assets.definitions import defs
+from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
+from recsys_assets.defs.resources import Project, build_resources
+from recsys_assets.defs.staleness import stale_assets
+from recsys_assets.settings import project_folder
+
+__all__ = ["NDCG_AT_10", "QUIET", "World", "downstream", "every_check", "finished", "upstream"]
+
+NDCG_AT_10 = """
+with liked as (
+    select user_id, movie_id, row_number() over (partition by user_id) as place
+    from holdout where part = 'test' and rating >= 4
+), best as (
+    select user_id, sum(1 / log2(1 + place)) as dcg from liked where place <= 10 group by user_id
+), listed as (
+    select user_id, sum(1 / log2(1 + rank)) as dcg from holdout_recommendations join liked using (user_id, movie_id)
+    where strategy = 'als' and rank <= 10 group by user_id
+)
+select avg(coalesce(listed.dcg, 0) / best.dcg) from best left join listed using (user_id)
+"""
+"""NDCG@10 of ALS from a published file: the evaluation's figure, from held-out rows and judged lists alone."""
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+EVERYTHING = "everything"
+
+
+@dataclass(frozen=True)
+class World:
+    """A data folder and a Dagster home under one root; copies are cheap and share nothing."""
+
+    root: Path
+    assets: tuple[dg.AssetsDefinition, ...] = ()
+    """Assets that this world has beyond those of the project."""
+
+    @staticmethod
+    def new(root: Path) -> World:
+        """A world in which nothing has run: the registry and the sample."""
+        shipped = project_folder() / "data"
+        world = World(root)
+        world.data.mkdir(parents=True)
+        world.home.mkdir()
+        shutil.copy(shipped / "datasets.toml", world.data)
+        shutil.copytree(shipped / "sample", world.data / "sample")
+        shutil.copy(project_folder() / "dagster.yaml", world.home)
+        return world
+
+    def copy(self, root: Path, *assets: dg.AssetsDefinition) -> World:
+        shutil.copytree(self.root, root, symlinks=True)
+        return World(root, assets)
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def project(self) -> Project:
+        return Project(data=str(self.data))
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.from_config(str(self.home))
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        return with_resources([*(defs().assets or []), *self.assets], self.data)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to work in this world."""
+        return {"RECSYS_DATA": str(self.data), "DAGSTER_HOME": str(self.home), "RECSYS_DATASETS": ""}
+
+    def run(
+        self, dataset: str, assets: Iterable[str] | None = None, *, config: dict[str, Any] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Run these assets, or all, with their checks, as the job `everything` does."""
+        return self.definitions.resolve_job_def(EVERYTHING).execute_in_process(
+            instance=self.instance,
+            partition_key=dataset,
+            asset_selection=None if assets is None else [key(name) for name in assets],
+            run_config=QUIET | ({"ops": config} if config else {}),
+            raise_on_error=False,
+        )
+
+    def versions(self, dataset: str) -> dict[str, str]:
+        """The data version of each asset that was made."""
+        graph = self.definitions.resolve_asset_graph()
+        latest = latest_materializations(self.instance, graph.toposorted_asset_keys, dataset)
+        materializations = {made: entry.asset_materialization for made, entry in latest.items()}
+        return {
+            made.to_user_string(): (one.tags or {})[DATA_VERSION_TAG]
+            for made, one in materializations.items()
+            if one
+        }
+
+    def stale(self, dataset: str, definitions: dg.Definitions | None = None) -> dict[str, str]:
+        """The reason of each asset that must be made again."""
+        found = stale_assets(definitions or self.definitions, self.instance, self.project, dataset)
+        return {made.to_user_string(): reason for made, reason in found.items()}
+
+    def query(self, dataset: str, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the warehouse, or change it."""
+        with self.project.warehouse.connect(dataset) as connection:
+            return connection.execute(sql).fetchall()
+
+    def published(self, dataset: str, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the publication, as its readers do."""
+        path = self.data / "published" / f"{dataset}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def edit(self, file: str, change: Callable[[str], str]) -> None:
+        """Rewrite a text file of the data folder; it must come out different."""
+        path = self.data / file
+        before = path.read_text(encoding="utf-8")
+        after = change(before)
+        assert after != before
+        path.write_text(after, encoding="utf-8")
+
+
+def with_resources(assets: Sequence[Any], data: Path) -> dg.Definitions:
+    """The project's definitions with other assets, bound to a data folder."""
+    shipped = defs()
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=shipped.asset_checks,
+        jobs=[job for job in shipped.jobs or [] if job.name == EVERYTHING],
+        resources=build_resources(data=data, archives=None),
+    )
+
+
+def key(name: str) -> dg.AssetKey:
+    return dg.AssetKey.from_user_string(name)
+
+
+def every_check(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
+    """Whether each check of the run passed, by asset and name."""
+    return {
+        (check.asset_key.to_user_string(), check.check_name): check.passed
+        for check in result.get_asset_check_evaluations()
+    }
+
+
+def upstream(*names: str) -> set[str]:
+    """These assets and all that they are made of."""
+    return _reached(names, lambda node: node.parent_keys)
+
+
+def downstream(*names: str) -> set[str]:
+    """These assets and all that is made of them."""
+    return _reached(names, lambda node: node.child_keys)
+
+
+def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetKey]]) -> set[str]:
+    graph = defs().resolve_asset_graph()
+    reached: set[dg.AssetKey] = set()
+    pending = [key(name) for name in names]
+    while pending:
+        found = pending.pop()
+        if found not in reached:
+            reached.add(found)
+            pending += next_keys(graph.get(found))
+    return {found.to_user_string() for found in reached}
+
+
+@cache
+def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
+    """The world in which the whole graph has run on the sample, once in a session: read it, or copy it."""
+    world = World.new(factory.mktemp("world") / "finished")
+    return world, world.run("sample")
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
