@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -93,11 +91,14 @@ class World:
     def run(
         self, dataset: str, assets: Iterable[str] | None = None, *, config: dict[str, Any] | None = None
     ) -> dg.ExecuteInProcessResult:
-        """Run these assets, or all, with their checks, as the job `everything` does."""
+        """Run these assets and what their steps make too, or all, with their checks, as the job `everything` does."""
+        graph = self.definitions.resolve_asset_graph()
         return self.definitions.resolve_job_def(EVERYTHING).execute_in_process(
             instance=self.instance,
             partition_key=dataset,
-            asset_selection=None if assets is None else [key(name) for name in assets],
+            asset_selection=None
+            if assets is None
+            else {made for name in assets for made in graph.get(key(name)).execution_set_asset_keys},
             run_config=QUIET | ({"ops": config} if config else {}),
             raise_on_error=False,
         )
@@ -183,16 +184,12 @@ def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetK
     return {found.to_user_string() for found in reached}
 
 
-@cache
 def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
     """The world in which the whole graph has run on the sample, once in a session: read it, or copy it."""
-    world = World.new(factory.mktemp("world") / "finished")
+    return _finished(factory.getbasetemp() / "finished")
+
+
+@cache
+def _finished(root: Path) -> tuple[World, dg.ExecuteInProcessResult]:
+    world = World.new(root)
     return world, world.run("sample")
-
-
-@contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        yield

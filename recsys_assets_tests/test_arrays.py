@@ -17,7 +17,6 @@ from recsys_assets.algorithms.content import ContentVectors
 from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.features import ItemFeatures
 from recsys_assets.algorithms.interactions import Interactions, build_interactions
-from recsys_assets.storage import arrays as module
 from recsys_assets.storage.arrays import content_digest, load_artifact, save_artifact
 
 
@@ -184,7 +183,7 @@ def test_a_crash_in_the_middle_leaves_the_old_artifact(
 ) -> None:
     path = tmp_path / "a.npz"
     save_artifact(path, ratings())
-    monkeypatch.setattr(module.np, "savez", crash_halfway)
+    monkeypatch.setattr(np, "savez", crash_halfway)
     with pytest.raises(CrashError):
         save_artifact(path, ratings(stars=1.0))
     assert_same(load_artifact(path, Interactions), ratings())
@@ -192,7 +191,7 @@ def test_a_crash_in_the_middle_leaves_the_old_artifact(
 
 
 def test_a_crash_before_there_was_any_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.np, "savez", crash_halfway)
+    monkeypatch.setattr(np, "savez", crash_halfway)
     with pytest.raises(CrashError):
         save_artifact(tmp_path / "a.npz", ratings())
     with pytest.raises(FileNotFoundError):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_assets.storage.archives import extract
@@ -350,6 +350,7 @@ def lines_and_what_they_are(draw: st.DrawFn) -> list[tuple[bytes, str]]:
     return lines
 
 
+@settings(max_examples=60)
 @given(lines=lines_and_what_they_are(), line_end=st.sampled_from([b"\n", b"\r\n"]))
 def test_accepted_and_refused_are_together_all_lines_that_are_not_blank(
     lines: list[tuple[bytes, str]],
@@ -369,6 +370,7 @@ def test_accepted_and_refused_are_together_all_lines_that_are_not_blank(
 times = st.lists(st.integers(700_000_000, 4_000_000_000), min_size=1, max_size=12, unique=True)
 
 
+@settings(max_examples=60)
 @given(times=times, seed=st.integers(0, 2**32))
 def test_the_order_of_the_lines_does_not_change_the_table(
     times: list[int],
@@ -464,6 +466,7 @@ SPACES = "".join(filter(lambda sign: unicodedata.category(sign) == "Zs", map(chr
 IN_A_LINE = st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0\n\r\x1f")
 
 
+@settings(max_examples=60)
 @given(titles=st.lists(st.text(IN_A_LINE, max_size=20).filter(lambda text: text.strip(SPACES)), max_size=6))
 def test_what_a_csv_writer_wrote_is_read_back_by_both_loaders(
     titles: list[str], catalogue: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory

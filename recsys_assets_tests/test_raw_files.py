@@ -17,6 +17,7 @@ import pytest
 
 from recsys_assets.registry import DatasetSpec, Registry, Source, load_registry
 from recsys_assets.settings import project_folder
+from recsys_assets.storage import raw_files as module
 from recsys_assets.storage.archives import ChecksumError, MissingMemberError
 from recsys_assets.storage.layouts import LAYOUTS
 from recsys_assets.storage.loading import load_table
@@ -209,6 +210,26 @@ def test_an_archive_is_read_from_the_folder_of_archives(tmp_path: Path) -> None:
     assert stored(files, "ml-x") == WORLD
     assert not any(file.trusted for file in manifest.files)
     assert files.acquire(packed) == manifest
+
+
+@pytest.mark.parametrize("md5", [None, "0" * 32])
+def test_a_download_is_trusted_where_the_publisher_s_md5_is_known(
+    md5: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(url: str, target: Path, *, expected_md5: str | None, **_: object) -> None:
+        asked.append((url, expected_md5))
+        zip_up(target.parent, "ml-x", WORLD)
+
+    monkeypatch.setattr(module, "download", download)
+    packed = spec("ml-x", archive="ml-x.zip", url="https://example.invalid/ml-x.zip", md5=md5)
+    files = raw_files(tmp_path / "data", packed, archives=tmp_path / "no archives")
+    manifest = files.acquire(packed)
+    assert files.acquire(packed) == manifest
+    assert asked == [("https://example.invalid/ml-x.zip", md5)]
+    assert {file.trusted for file in manifest.files} == {md5 is not None}
+    assert stored(files, "ml-x") == WORLD
 
 
 def test_files_with_a_pinned_digest_and_only_these_are_trusted(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_entries_cannot_be_changed() -> None:
         name="a", title="A", layout="ml-1m", licence="none", source=Source(folder="a"), gates={}
     )
     with pytest.raises(ValueError, match="frozen"):
-        spec.title = "B"  # type: ignore[misc]
+        spec.title = "B"
 
 
 def test_the_data_folder_is_the_one_named_and_must_hold_the_registry(

@@ -58,6 +58,8 @@ class Warehouse:
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = _open(self.path(dataset))
         try:
+            # DuckDB would draw a bar into the run's log whenever a query takes two seconds.
+            connection.execute("set enable_progress_bar = false")
             yield connection
         finally:
             connection.close()

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -73,14 +74,16 @@ def _once(stage: str, folder: Path, console: Console) -> Result:
         ours = cost_of(STAGES[stage], folder)
         library = cost_of(LIBRARY[stage], folder) if stage in LIBRARY else None
     result = Result(stage, ours, library)
-    console.print(f"{stage}: {ours.wall_s:.2f} s, {ours.peak_gib:.2f} GiB (load {os.getloadavg()[0]:.1f})")
+    beside = f", library {library.wall_s:.2f} s" if library else ""
+    load = os.getloadavg()[0]
+    console.print(f"{stage}: {ours.wall_s:.2f} s, {ours.peak_gib:.2f} GiB{beside}; load {load:.1f}")
     return result
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table(title="each stage in a process of its own", caption="goals in brackets")
-    table.add_column("stage")
-    for heading in ("wall s", "cpu s", "peak GiB", "library s", "library GiB", "ratio"):
+    table = Table(title="each stage in a process of its own", caption="\\[goal: at most]", box=box.SIMPLE)
+    table.add_column("stage", no_wrap=True)
+    for heading in ("wall s", "cpu s", "peak GiB", "library s", "its GiB", "ratio"):
         table.add_column(heading, justify="right")
     for result in results:
         table.add_row(*result.cells())

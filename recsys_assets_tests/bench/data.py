@@ -113,10 +113,9 @@ class World:
         return users
 
     def _watched(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
-        pairs = np.searchsorted(self._popularity, self._rng.random(users.size))
-        pairs.clip(max=self.size.n_movies - 1, out=pairs)
-        pairs += users * self.size.n_movies
-        return pairs
+        movies = np.searchsorted(self._popularity, self._rng.random(users.size))
+        movies.clip(max=self.size.n_movies - 1, out=movies)
+        return np.add(users * self.size.n_movies, movies)
 
 
 def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -130,6 +129,7 @@ def write_data_set(folder: Path, size: Size, *, seed: int) -> None:
     world = World(size, seed=seed)
     folder.mkdir(parents=True)
     with duckdb.connect(str(folder / "generated.duckdb")) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(
             'create table ratings ("userId" int, "movieId" int, rating decimal(2, 1), "timestamp" bigint)'
         )

@@ -91,6 +91,7 @@ def ingest_by_libraries(folder: Path, watch: Watch) -> None:
     """DuckDB's typed ``read_csv`` straight into SciPy's matrix, raw ids as row numbers, no table kept."""
     types = "{'userId': 'BIGINT', 'movieId': 'BIGINT', 'rating': 'DOUBLE', 'timestamp': 'BIGINT'}"
     with watch, duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         rows = connection.execute(
             f"from read_csv(?, auto_detect = false, header = true, delim = ',', columns = {types})",
             [str(folder / "ratings.csv")],
