@@ -92,16 +92,17 @@ class World:
         self, dataset: str, assets: Iterable[str] | None = None, *, config: dict[str, Any] | None = None
     ) -> dg.ExecuteInProcessResult:
         """Run these assets and what their steps make too, or all, with their checks, as the job `everything` does."""
-        graph = self.definitions.resolve_asset_graph()
         return self.definitions.resolve_job_def(EVERYTHING).execute_in_process(
             instance=self.instance,
             partition_key=dataset,
-            asset_selection=None
-            if assets is None
-            else {made for name in assets for made in graph.get(key(name)).execution_set_asset_keys},
+            asset_selection=None if assets is None else self._made_with(assets),
             run_config=QUIET | ({"ops": config} if config else {}),
             raise_on_error=False,
         )
+
+    def _made_with(self, assets: Iterable[str]) -> list[dg.AssetKey]:
+        graph = self.definitions.resolve_asset_graph()
+        return sorted({made for name in assets for made in graph.get(key(name)).execution_set_asset_keys})
 
     def versions(self, dataset: str) -> dict[str, str]:
         """The data version of each asset that was made."""

@@ -312,3 +312,18 @@ def test_readers_meet_no_error_and_no_mixture_while_generations_come_and_go(
         numbers = [movies[0][0] for movies, _ in seen]
         assert numbers == sorted(numbers)
         assert len(set(numbers)) > 3
+
+
+def test_what_a_killed_run_left_staged_is_swept_and_other_data_sets_keep_theirs(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path / "published", "mini")
+    generations = tmp_path / "published" / "generations"
+    generations.mkdir(parents=True)
+    left = generations / ".staging-99999-mini-4.duckdb"
+    others = generations / ".staging-99999-other-mini-4.duckdb"
+    for path in (left, others):
+        path.write_bytes(b"half a file")
+    warehouse = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    publisher.stage(1, warehouse, {})
+    assert not left.exists()
+    assert others.exists()

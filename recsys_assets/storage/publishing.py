@@ -70,8 +70,8 @@ class Publisher:
         """
         generations = self.folder / "generations"
         generations.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         staging = generations / f".staging-{os.getpid()}-{self.dataset}-{number}.duckdb"
-        staging.unlink(missing_ok=True)
         try:
             _fill(staging, warehouse, tables)
         except BaseException:
@@ -98,12 +98,24 @@ class Publisher:
         link = self.folder / f".link-{os.getpid()}-{self.dataset}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("generations") / generation.path.name)
+        _sync_folder(self.folder / "generations")
         link.replace(self.current_path)
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_folder(self.folder)
+
+    def _sweep(self) -> None:
+        # Runs on one data set take turns: what is still staged was left by a killed one.
+        pattern = re.compile(rf"\.staging-\d+-{re.escape(self.dataset)}-\d+\.duckdb(\.wal)?")
+        for path in (self.folder / "generations").iterdir():
+            if pattern.fullmatch(path.name):
+                path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:

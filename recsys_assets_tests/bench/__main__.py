@@ -81,7 +81,7 @@ def _once(stage: str, folder: Path, console: Console) -> Result:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table(title="each stage in a process of its own", caption="\\[goal: at most]", box=box.SIMPLE)
+    table = Table(title="each stage in a process of its own", caption=r"\[goal: at most]", box=box.SIMPLE)
     table.add_column("stage", no_wrap=True)
     for heading in ("wall s", "cpu s", "peak GiB", "library s", "its GiB", "ratio"):
         table.add_column(heading, justify="right")

@@ -115,13 +115,15 @@ class World:
     def _watched(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
         movies = np.searchsorted(self._popularity, self._rng.random(users.size))
         movies.clip(max=self.size.n_movies - 1, out=movies)
-        return np.add(users * self.size.n_movies, movies)
+        movies += users * self.size.n_movies
+        return movies
 
 
 def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     # np.unique hashes, which takes ten times as long on keys that are nearly all different.
     keys.sort()
-    return keys[np.append(True, np.diff(keys) > 0)]
+    is_new: NDArray[np.bool_] = np.append(True, np.diff(keys) > 0)
+    return keys[is_new]
 
 
 def write_data_set(folder: Path, size: Size, *, seed: int) -> None:
