@@ -125,7 +125,9 @@ def liked_by(one: Embeddings, *, n: int = 4) -> csr_matrix:
 @pytest.mark.parametrize(("truth", "alpha"), [("collaborative", 1.0), ("content", 0.0)])
 def test_the_weights_go_to_the_model_that_is_right(truth, alpha):
     models = {"collaborative": model(0, 4), "content": model(1, 3)}
-    chosen = fit_weights(**models, seen=UNSEEN, relevant=liked_by(models[truth]), alphas=ALPHAS, k=4)
+    chosen = fit_weights(
+        **models, seen=UNSEEN, relevant=liked_by(models[truth]), alphas=ALPHAS, min_beta=0, k=4
+    )
     assert (chosen.alpha, chosen.beta) == (alpha, 1 - alpha)
     best = int(chosen.candidate_ndcg.argmax())
     assert chosen.candidate_alpha[best] == alpha
@@ -136,7 +138,7 @@ def test_the_weights_go_to_the_model_that_is_right(truth, alpha):
 @given(SEEDS)
 def test_the_choice_is_the_largest_alpha_within_one_standard_error_of_the_best(seed):
     likes = csr_matrix((np.random.default_rng(seed).random((N_USERS, N_ITEMS)) < 0.3).astype(np.float32))
-    chosen = fit_weights(model(seed, 4), model(seed + 1, 3), UNSEEN, likes, alphas=ALPHAS, k=5)
+    chosen = fit_weights(model(seed, 4), model(seed + 1, 3), UNSEEN, likes, alphas=ALPHAS, min_beta=0, k=5)
     short = chosen.candidate_ndcg.max() - chosen.candidate_ndcg
     good_enough = chosen.candidate_alpha[short <= chosen.standard_error]
     assert chosen.alpha == good_enough.max()
@@ -145,7 +147,29 @@ def test_the_choice_is_the_largest_alpha_within_one_standard_error_of_the_best(s
 def test_two_models_that_are_the_same_leave_the_weight_with_the_first():
     one = model(0, 4)
     likes = liked_by(model(1, 3))
-    assert fit_weights(one, one, UNSEEN, likes, alphas=ALPHAS, k=4).alpha == 1
+    assert fit_weights(one, one, UNSEEN, likes, alphas=ALPHAS, min_beta=0, k=4).alpha == 1
+
+
+@pytest.mark.parametrize(("min_beta", "alpha"), [(0, 1.0), (0.05, 0.8), (0.2, 0.8), (0.5, 0.4), (1, 0.0)])
+def test_content_keeps_its_least_weight_even_where_it_is_worth_nothing(min_beta, alpha):
+    collaborative, content = model(0, 4), model(1, 3)
+    settings = {"alphas": ALPHAS, "min_beta": min_beta, "k": 4}
+    chosen = fit_weights(collaborative, content, UNSEEN, liked_by(collaborative), **settings)
+    assert (chosen.alpha, chosen.beta) == pytest.approx((alpha, 1 - alpha))
+    assert_array_equal(chosen.candidate_alpha, ALPHAS[::-1])
+
+
+@given(SEEDS, st.sampled_from(ALPHAS))
+def test_a_least_weight_of_content_only_narrows_the_choice(seed, min_beta):
+    likes = csr_matrix((np.random.default_rng(seed).random((N_USERS, N_ITEMS)) < 0.3).astype(np.float32))
+    models = model(seed, 4), model(seed + 1, 3)
+    free, bound = (
+        fit_weights(*models, UNSEEN, likes, alphas=ALPHAS, min_beta=least, k=5) for least in (0, min_beta)
+    )
+    assert bound.beta >= min_beta - 1e-9
+    assert_array_equal(bound.candidate_ndcg, free.candidate_ndcg)
+    if free.beta >= min_beta:
+        assert bound.alpha <= free.alpha or bound.alpha == pytest.approx(free.alpha)
 
 
 def test_what_cannot_be_blended_is_refused():
@@ -159,6 +183,6 @@ def test_what_cannot_be_blended_is_refused():
     with pytest.raises(ValueError, match="none of 20 items"):
         blend(model(0, 4, n_cold=N_ITEMS), other, alpha=1, beta=1)
     with pytest.raises(ValueError, match="contain both"):
-        fit_weights(one, other, UNSEEN, liked_by(one), alphas=[0.5, 1.0], k=3)
+        fit_weights(one, other, UNSEEN, liked_by(one), alphas=[0.5, 1.0], min_beta=0, k=3)
     with pytest.raises(ValueError, match="none of 8 users"):
-        fit_weights(one, other, UNSEEN, UNSEEN, alphas=ALPHAS, k=3)
+        fit_weights(one, other, UNSEEN, UNSEEN, alphas=ALPHAS, min_beta=0, k=3)

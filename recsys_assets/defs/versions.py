@@ -15,14 +15,17 @@ _FOLLOWED = (
     "recsys_assets.report",
     "recsys_assets.storage.l",
     "recsys_assets.contracts",
+    "recsys_assets.defs",
 )
+_PLUMBING = ("recsys_assets.defs.common", "recsys_assets.defs.resources", "recsys_assets.defs.versions")
 
 
 @cache
 def code_version(module: str) -> str:
     """Digest of a module's code and of all the project's code that it computes with.
 
-    Followed are imports of algorithms, reports, loaders and contracts, and theirs in turn. Comments, docstrings and
+    Followed are imports of algorithms, reports, loaders, contracts and of what assets share (which rows a fit learns
+    from, what gates measure), and theirs in turn; not those that only carry and store. Comments, docstrings and
     layout don't count, so that only a change of what is computed makes an asset stale.
     """
     digest = hashlib.blake2b(digest_size=6)
@@ -38,7 +41,7 @@ def _closure(module: str) -> set[str]:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [other for other in _imports(name) if other.startswith(_FOLLOWED)]
+            pending += [o for o in _imports(name) if o.startswith(_FOLLOWED) and o not in _PLUMBING]
     return found
 
 

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     misses = [miss for result in results for miss in missed(result)]
     _write_json(folder / "bench.json", size, results, misses)
     for miss in misses:
-        console.print(f"[red]missed[/red] {miss}")
+        console.print(f"[red]missed[/red] {miss} (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
     return 1 if misses else 0
 
 
