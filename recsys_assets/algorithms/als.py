@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys_assets.algorithms.embeddings import Embeddings, Vectors
 from recsys_assets.algorithms.interactions import Ids, SparseRows
+from recsys_assets.algorithms.sampling import sample_users
 from recsys_assets.algorithms.topn import ndcg_of_lists
 
 
@@ -151,7 +152,7 @@ def tune_als(
     """
     if not candidates or not seeds:
         raise ValueError(f"tuning needs candidates and seeds; got {len(candidates)} and {len(seeds)}")
-    users = _sample(likes.shape[0], size=max_users, seed=seeds[0])
+    users = sample_users(likes.shape[0], size=max_users, seed=seeds[0])
     likes, seen, relevant = likes[users], seen[users], relevant[users]
     if not relevant.nnz:
         raise ValueError(f"none of {users.size} users has a validation like; hold out more ratings")
@@ -173,9 +174,3 @@ def tune_als(
     ndcg = [[mean_ndcg(*candidate, seed) for seed in seeds] for candidate in candidates]
     regularization, alpha = np.asarray(candidates, dtype=np.float64).T
     return AlsTuning(regularization, alpha, np.mean(ndcg, axis=1))
-
-
-def _sample(n: int, *, size: int, seed: int) -> NDArray[np.intp]:
-    if n <= size:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, size=size, replace=False))

@@ -55,6 +55,10 @@ class Embeddings:
     def n_items(self) -> int:
         return self.item_ids.size
 
+    def of_users(self, users: NDArray[np.integer]) -> Embeddings:
+        """Return the model of some users, by row number."""
+        return replace(self, user_ids=self.user_ids[users], user_vectors=self.user_vectors[users])
+
     def only(self, candidates: NDArray[np.bool_]) -> Embeddings:
         """Return the model that lists none but these items, a mask of shape (n_items,)."""
         return replace(self, recommendable=self.recommendable & candidates)

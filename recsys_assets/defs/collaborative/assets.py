@@ -46,7 +46,7 @@ class AlsTuningConfig(AlsConfig):
     alphas: list[float] = Field([1.0, 5.0, 20.0], description="confidences of a like to try")
     n_seeds: int = Field(2, ge=1, description="fits per candidate; their NDCG is averaged")
     k: int = Field(10, ge=1, description="NDCG cut-off")
-    max_users: int = Field(20_000, ge=1, description="above so many users, a sample of them is tuned on")
+    max_users: int = Field(10_000, ge=1, description="above so many users, a sample of them is tuned on")
 
 
 def _popularity_scores(fit: Fit) -> dg.AssetsDefinition:

@@ -9,6 +9,7 @@ from recsys_assets.algorithms.cold_start import cold_start_list, serve_cold_user
 from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.hybrid import blend, fit_weights
 from recsys_assets.algorithms.interactions import Interactions
+from recsys_assets.algorithms.sampling import sample_users
 from recsys_assets.algorithms.topn import recommend
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.common import artifact, chosen, dataset_asset
@@ -34,6 +35,8 @@ class HybridWeightsConfig(LikeConfig):
         0.05, ge=0, le=1, description="least weight of content: it alone knows new movies"
     )
     k: int = Field(10, ge=1, description="NDCG cut-off")
+    max_users: int = Field(20_000, ge=1, description="above so many users, a sample of them decides")
+    seed: int = Field(0, ge=0, description="seed of that sample")
 
 
 class ColdStartConfig(TopNConfig):
@@ -61,11 +64,12 @@ def hybrid_weights(
     interactions: Interactions,
     validation_ratings: pd.DataFrame,
 ) -> dg.MaterializeResult[pd.DataFrame]:
+    users = sample_users(interactions.n_users, size=config.max_users, seed=config.seed)
     weights = fit_weights(
-        als_factors,
-        content_profiles,
-        interactions.ratings,
-        relevant_matrix(validation_ratings, interactions, config.like_rating),
+        als_factors.of_users(users),
+        content_profiles.of_users(users),
+        interactions.ratings[users],
+        relevant_matrix(validation_ratings, interactions, config.like_rating)[users],
         alphas=np.linspace(0, 1, config.n_alphas).tolist(),
         min_beta=config.min_beta,
         k=config.k,

@@ -53,7 +53,12 @@ def content_matters(
     items = rng.choice(np.flatnonzero(hybrid_factors.recommendable), size=N_PAIRS)
     weights = chosen(hybrid_weights)
     parts = contributions(
-        als_factors, content_profiles, users, items, alpha=float(weights["alpha"]), beta=float(weights["beta"])
+        als_factors,
+        content_profiles,
+        users,
+        items,
+        alpha=float(weights["alpha"]),
+        beta=float(weights["beta"]),
     )
     residual = float(np.abs(parts.sum(axis=1) - hybrid_factors.pair_scores(users, items)).max())
     with_content, _ = recommend(hybrid_factors, interactions.ratings, n=10)
