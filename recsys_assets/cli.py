@@ -8,6 +8,7 @@ import webbrowser
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -107,7 +108,7 @@ def top(
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
     answer = Published(data_folder(), dataset).top(user_id, strategy=strategy, n=n)
-    table = Table(title=answer.title, title_justify="left")
+    table = Table(title=answer.title, title_justify="left", box=SIMPLE)
     for heading in ("rank", "movie_id", "title", "genres", "score"):
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
     for row in answer.rows:
@@ -124,7 +125,7 @@ def similar(
 ) -> None:
     """Show the movies nearest to a movie."""
     answer = Published(data_folder(), dataset).similar(movie, method=method, n=n)
-    table = Table(title=answer.title, title_justify="left")
+    table = Table(title=answer.title, title_justify="left", box=SIMPLE)
     for heading in ("rank", "movie_id", "title", "genres", "similarity"):
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
     for row in answer.rows:
@@ -139,7 +140,7 @@ def report(
 ) -> None:
     """Show the published figures and gates, and where the full report is."""
     _summary(dataset)
-    gates = Table(title="gates", title_justify="left")
+    gates = Table(title="gates", title_justify="left", box=SIMPLE)
     for heading in ("gate", "measured", "must be", "distance"):
         gates.add_column(heading, justify="left" if heading == "gate" else "right")
     for gate, measured, comparison, threshold, distance in Published(data_folder(), dataset).gates():
@@ -154,28 +155,28 @@ def report(
 @app.command()
 def datasets() -> None:
     """List the data sets of the registry and what is published of them."""
-    table = Table()
-    for heading in ("name", "title", "published", "licence"):
-        table.add_column(heading)
+    table = Table(box=SIMPLE)
+    for heading in ("name", "published", "title"):
+        table.add_column(heading, no_wrap=heading == "name")
     for spec in load_registry(data_folder() / "datasets.toml").datasets.values():
-        table.add_row(spec.name, spec.title, Published(data_folder(), spec.name).state(), spec.licence)
+        table.add_row(spec.name, Published(data_folder(), spec.name).state(), spec.title)
     out.print(table)
 
 
 def _summary(dataset: str) -> None:
     published = Published(data_folder(), dataset)
-    table = Table(title=f"{dataset}: judged on test rows, 95 % intervals over users", title_justify="left")
-    for heading in ("model", "NDCG@10", "interval", "recall@10", "hit rate@10", "coverage@10", "users"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
-    for model, ndcg, low, high, recall, hits, coverage, n_users in published.leaderboard():
+    board = published.leaderboard()
+    n_users = max((row[-1] for row in board), default=0)
+    table = Table(
+        title=f"{dataset}: judged on the test rows of {n_users:,} users, 95 % intervals over users",
+        title_justify="left",
+        box=SIMPLE,
+    )
+    for heading in ("model", "NDCG@10", "interval", "recall@10", "hits@10", "coverage"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    for model, ndcg, low, high, recall, hits, coverage, _ in board:
         table.add_row(
-            model,
-            f"{ndcg:.4f}",
-            f"{low:.4f} – {high:.4f}",
-            f"{recall:.4f}",
-            f"{hits:.3f}",
-            f"{coverage:.3f}",
-            f"{n_users:,}",
+            model, f"{ndcg:.4f}", f"{low:.3f}–{high:.3f}", f"{recall:.4f}", f"{hits:.3f}", f"{coverage:.3f}"
         )
     out.print(table)
     out.print(f"Tables: {published.path}", soft_wrap=True)
