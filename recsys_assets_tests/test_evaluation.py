@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import comb, log2
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_each_user_belongs_to_one_segment_and_the_lighter_ones_rated_less(n_rati
     assert list(segments) == ["light_users", "medium_users", "heavy_users"]
     assert_array_equal(np.sum(list(segments.values()), axis=0), 1)
     ordered = [n_ratings[mask] for mask in segments.values() if mask.any()]
-    assert all(less.max() < more.min() for less, more in zip(ordered, ordered[1:], strict=False))
+    assert all(less.max() < more.min() for less, more in pairwise(ordered))
     assert 3 * np.count_nonzero(segments["light_users"]) >= n_ratings.size
 
 

@@ -17,7 +17,6 @@ from recsys_assets.algorithms.topn import (
     ndcg_of_lists,
     recommend,
     similar_items,
-    similar_items_sparse,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -131,22 +130,17 @@ def cosine_oracle(vectors, eligible, n):
 
 @given(SEEDS, st.integers(1, 5))
 @settings(max_examples=50)
-def test_neighbours_are_the_best_cosines_dense_and_sparse(seed, n):
+def test_neighbours_are_the_best_cosines(seed, n):
     rng = np.random.default_rng(seed)
     features = random_matrix(14, 6, density=0.4, format="csr", dtype=np.float32, rng=rng)
     features.data -= np.float32(0.3)
     eligible = rng.random(14) < 0.8
     best, cosines = cosine_oracle(features.toarray(), eligible, n)
-    share_nothing = (abs(features) @ abs(features).T).toarray() == 0
-    best_sharing = -np.sort(-np.where(share_nothing, -np.inf, cosines), axis=1)[:, :n]
-    for (listed, similarity), expected in (
-        (similar_items(features.toarray(), n=n, eligible=eligible), best),
-        (similar_items_sparse(features, n=n, eligible=eligible), best_sharing),
-    ):
-        assert_allclose(similarity, expected, atol=1e-5)
-        row, place = np.nonzero(listed >= 0)
-        assert_allclose(similarity[row, place], cosines[row, listed[row, place]], atol=1e-5)
-        assert np.all(np.isneginf(similarity[listed < 0]))
+    listed, similarity = similar_items(features.toarray(), n=n, eligible=eligible)
+    assert_allclose(similarity, best, atol=1e-5)
+    row, place = np.nonzero(listed >= 0)
+    assert_allclose(similarity[row, place], cosines[row, listed[row, place]], atol=1e-5)
+    assert np.all(np.isneginf(similarity[listed < 0]))
 
 
 def test_similarity_is_invariant_to_the_length_of_vectors():
@@ -160,18 +154,12 @@ def test_similarity_is_invariant_to_the_length_of_vectors():
 
 def test_of_more_twins_than_places_some_are_listed_and_never_the_item_itself():
     twins = np.ones((5, 2), dtype=np.float32)
-    for listed, similarity in (
-        similar_items(twins, n=2, eligible=np.ones(5, bool)),
-        similar_items_sparse(csr_matrix(twins), n=2, eligible=np.ones(5, bool)),
-    ):
-        assert np.all(listed != np.arange(5)[:, None]) and np.all(np.diff(np.sort(listed)) > 0)
-        assert_allclose(similarity, 1, rtol=1e-6)
+    listed, similarity = similar_items(twins, n=2, eligible=np.ones(5, bool))
+    assert np.all(listed != np.arange(5)[:, None]) and np.all(np.diff(np.sort(listed)) > 0)
+    assert_allclose(similarity, 1, rtol=1e-6)
 
 
 def test_twins_are_each_other_s_neighbour_and_nobody_is_their_own():
     vectors = np.repeat(np.eye(3, dtype=np.float32), 2, axis=0)
-    for listed, _ in (
-        similar_items(vectors, n=1, eligible=np.ones(6, bool)),
-        similar_items_sparse(csr_matrix(vectors), n=1, eligible=np.ones(6, bool)),
-    ):
-        assert_array_equal(listed[:, 0], [1, 0, 3, 2, 5, 4])
+    listed, _ = similar_items(vectors, n=1, eligible=np.ones(6, bool))
+    assert_array_equal(listed[:, 0], [1, 0, 3, 2, 5, 4])

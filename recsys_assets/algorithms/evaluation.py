@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from recsys_assets.algorithms.beyond_accuracy import (
 from recsys_assets.algorithms.embeddings import Vectors
 from recsys_assets.algorithms.interactions import Interactions, SparseRows
 from recsys_assets.algorithms.metrics import RANKING_METRICS, hit_matrix, ranking_metrics
-from recsys_assets.algorithms.significance import bootstrap_means
+from recsys_assets.algorithms.significance import Intervals, bootstrap_means, paired_difference
 from recsys_assets.algorithms.topn import Items
 
 ALL = "all"
@@ -173,8 +173,9 @@ def ranking_values(
 
 def figures(model: str, measured: UserValues, bootstrap: Bootstrap) -> Iterator[Figure]:
     """The mean of each series over users, with its interval."""
-    for (segment, metric, k), value, low, high, n in _intervals(measured, bootstrap):
-        yield Figure(model, segment, metric, k, value, low, high, n)
+    means = bootstrap_means(measured.values, **asdict(bootstrap))
+    for (segment, metric, k), numbers in zip(measured.series, _rows(means), strict=True):
+        yield Figure(model, segment, metric, k, *numbers)
 
 
 def comparisons(
@@ -189,9 +190,9 @@ def comparisons(
     """
     if measured.series != other.series:
         raise ValueError(f"{model} and {baseline} were measured on different series; measure both alike")
-    difference = UserValues(measured.series, measured.values - other.values)
-    for (segment, metric, k), value, low, high, n in _intervals(difference, bootstrap):
-        yield Comparison(model, baseline, segment, metric, k, value, low, high, n)
+    differences = paired_difference(measured.values, other.values, **asdict(bootstrap))
+    for (segment, metric, k), numbers in zip(measured.series, _rows(differences), strict=True):
+        yield Comparison(model, baseline, segment, metric, k, *numbers)
 
 
 def beyond_accuracy_figures(
@@ -259,23 +260,9 @@ def likes_of(relevant: SparseRows, kept: NDArray[np.bool_]) -> SparseRows:
     return part
 
 
-def _intervals(
-    measured: UserValues, bootstrap: Bootstrap
-) -> Iterator[tuple[tuple[str, str, int], float, float, float, int]]:
-    result = bootstrap_means(
-        measured.values,
-        n_resamples=bootstrap.n_resamples,
-        confidence=bootstrap.confidence,
-        seed=bootstrap.seed,
-    )
-    for j, series in enumerate(measured.series):
-        yield (
-            series,
-            float(result.value[j]),
-            float(result.low[j]),
-            float(result.high[j]),
-            int(result.n[j]),
-        )
+def _rows(intervals: Intervals) -> Iterator[tuple[float, float, float, int]]:
+    for value, low, high, n in zip(intervals.value, intervals.low, intervals.high, intervals.n, strict=True):
+        yield float(value), float(low), float(high), int(n)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from implicit.cpu.topk import topk
-from implicit.nearest_neighbours import all_pairs_knn
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 from threadpoolctl import threadpool_limits
@@ -65,26 +64,6 @@ def similar_items(item_vectors: Vectors, *, n: int, eligible: NDArray[np.bool_])
     itself = identity(candidates.size, dtype=np.float32, format="csr")
     lists = _best_inner_products(unit, unit, candidates, csr_matrix(itself), n=n)
     return _spread(lists, rows=candidates, n_rows=norms.size)
-
-
-def similar_items_sparse(features: SparseRows, *, n: int, eligible: NDArray[np.bool_]) -> Lists:
-    """List each item's n nearest eligible items by cosine of sparse feature rows.
-
-    As `similar_items`, except that items which share no feature are never listed, and that which of several
-    items with the very same similarity make the cut is left to the partial sort.
-
-    Parameters
-    ----------
-    features : shape (n_items, n_features)
-    eligible : shape (n_items,), bool
-    """
-    norms = np.sqrt(np.asarray(features.multiply(features).sum(axis=1), dtype=np.float64)).ravel()
-    candidates = np.flatnonzero(eligible & (norms > 0))
-    unit = csr_matrix(features[candidates].multiply(1 / norms[candidates, None]), dtype=np.float64)
-    pairs = all_pairs_knn(csr_matrix(unit.T), K=n + 1, show_progress=False).tocoo()
-    kept = (pairs.row != pairs.col) & (pairs.data != 0)
-    lists = _ranked_rows(pairs.row[kept], pairs.col[kept], pairs.data[kept], n_rows=candidates.size, n=n)
-    return _spread(_renumber(lists, candidates), rows=candidates, n_rows=norms.size)
 
 
 def ndcg_of_lists(embeddings: Embeddings, seen: SparseRows, relevant: SparseRows, *, k: int) -> Vectors:
