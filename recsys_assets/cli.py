@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import data_folder
 from recsys_assets.storage.published import NotFoundError, NotPublishedError, Published
@@ -44,7 +46,7 @@ def main() -> None:
     try:
         app()
     except (RegistryError, NotPublishedError, NotFoundError, FileNotFoundError) as error:
-        err.print(f"[red]recsys:[/] {error}", highlight=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(1)
 
 
@@ -90,7 +92,7 @@ def run(
         outcome = launch(planned, instance, on_step=on_step)
     if not outcome.succeeded:
         for problem in outcome.problems:
-            err.print(f"[red]recsys:[/] {problem}", highlight=False, soft_wrap=True)
+            _complain(problem)
         err.print(f"Nothing was published; the last publication stays current. Run {outcome.run_id}")
         raise typer.Exit(1)
     out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
@@ -99,7 +101,7 @@ def run(
 
 @app.command()
 def top(
-    user_id: Annotated[int, typer.Argument(help="the user's id as in the raw files")],
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
     dataset: Dataset = "sample",
     strategy: Annotated[
         str, typer.Option(help="als, content, hybrid, popularity, recent_popularity")
@@ -107,8 +109,8 @@ def top(
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
-    answer = Published(data_folder(), dataset).top(user_id, strategy=strategy, n=n)
-    table = Table(title=answer.title, title_justify="left", box=SIMPLE)
+    answer = _publication(dataset).top(user_id, strategy=strategy, n=n)
+    table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
     for heading in ("rank", "movie_id", "title", "genres", "score"):
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
     for row in answer.rows:
@@ -124,8 +126,8 @@ def similar(
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
-    answer = Published(data_folder(), dataset).similar(movie, method=method, n=n)
-    table = Table(title=answer.title, title_justify="left", box=SIMPLE)
+    answer = _publication(dataset).similar(movie, method=method, n=n)
+    table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
     for heading in ("rank", "movie_id", "title", "genres", "similarity"):
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
     for row in answer.rows:
@@ -143,7 +145,7 @@ def report(
     gates = Table(title="gates", title_justify="left", box=SIMPLE)
     for heading in ("gate", "measured", "must be", "distance"):
         gates.add_column(heading, justify="left" if heading == "gate" else "right")
-    for gate, measured, comparison, threshold, distance in Published(data_folder(), dataset).gates():
+    for gate, measured, comparison, threshold, distance in _publication(dataset).gates():
         gates.add_row(gate, f"{measured:.4g}", f"{comparison} {threshold:.4g}", f"{distance:+.3g}")
     out.print(gates)
     path = data_folder() / "reports" / f"{dataset}.html"
@@ -164,7 +166,7 @@ def datasets() -> None:
 
 
 def _summary(dataset: str) -> None:
-    published = Published(data_folder(), dataset)
+    published = _publication(dataset)
     board = published.leaderboard()
     n_users = max((row[-1] for row in board), default=0)
     table = Table(
@@ -182,5 +184,15 @@ def _summary(dataset: str) -> None:
     out.print(f"Tables: {published.path}", soft_wrap=True)
 
 
+def _publication(dataset: str) -> Published:
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    return Published(data_folder(), dataset)
+
+
+def _complain(problem: str) -> None:
+    # Brackets in what users typed and in titles are no markup.
+    err.print(f"[red]recsys:[/] {escape(problem)}", highlight=False, soft_wrap=True)
+
+
 def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else escape(str(value))

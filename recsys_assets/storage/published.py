@@ -121,14 +121,13 @@ class Published:
         return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", rows)
 
     def _movie(self, asked: str) -> tuple[int, str]:
-        if asked.isdecimal():
-            found = self._rows("select movie_id, title from movies where movie_id = ?", [int(asked)])
-        else:
-            found = self._rows(
-                "select movie_id, title from movies where contains(lower(title), lower(?)) "
-                "order by starts_with(lower(title), lower(?)) desc, title",
-                [asked, asked],
-            )
+        by_id = "select movie_id, title from movies where movie_id = try_cast(? as bigint)"
+        by_title = (
+            "select movie_id, title from movies where contains(lower(title), lower(?)) "
+            "order by starts_with(lower(title), lower(?)) desc, title"
+        )
+        found = self._rows(by_id, [asked]) if asked.isdecimal() else []
+        found = found or self._rows(by_title, [asked, asked])
         exact = [row for row in found if row[1].casefold() == asked.casefold()]
         if len(found) == 1 or len(exact) == 1:
             return (exact or found)[0]

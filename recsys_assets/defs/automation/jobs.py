@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from recsys_assets.partitions import DATASETS
-
 
 def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         name,
         selection=selection,
-        partitions_def=DATASETS,
         description=description,
         # Steps are short and their imports long: a process for each would take minutes instead of seconds.
         executor_def=dg.in_process_executor,
