@@ -3,8 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DATA ?= $(CURDIR)/data
-export DAGSTER_HOME ?= $(DATA)/dagster
+DATA := $(or $(RECSYS_DATA),data)
 
 .PHONY: help run test slow check dev bench lock sample clean
 .DEFAULT_GOAL := help
@@ -29,9 +28,7 @@ check: $(VENV)/.ready ## linters, types, layers, lock
 	$(BIN)/python .ci/check_lock.py
 
 dev: $(VENV)/.ready ## Dagster's web UI with its daemon on http://127.0.0.1:3000
-	mkdir -p $(DAGSTER_HOME)
-	cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	$(BIN)/recsys dev
 
 bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
 	$(BIN)/python -m recsys_assets_tests.bench
@@ -45,7 +42,7 @@ sample: $(VENV)/.ready ## write data/sample again from its generator
 	$(BIN)/python -m recsys_assets.sample
 
 clean: ## remove everything the graph has made; the inbox and appended ratings stay
-	rm -rf data/raw data/downloads data/warehouse data/artifacts data/published data/reports data/dagster data/bench
+	rm -rf $(foreach folder,raw downloads warehouse artifacts published reports dagster bench,$(DATA)/$(folder))
 
 # uv comes from the lock too, so that every byte of the environment is checked against a hash.
 $(VENV)/.ready: requirements.lock pyproject.toml

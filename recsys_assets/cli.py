@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import webbrowser
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
-from recsys_assets.settings import data_folder
+from recsys_assets.settings import data_folder, project_folder
 from recsys_assets.storage.published import NotFoundError, NotPublishedError, Published
 
 __all__ = ["app", "main"]
@@ -93,7 +94,12 @@ def run(
     if not outcome.succeeded:
         for problem in outcome.problems:
             _complain(problem)
-        err.print(f"Nothing was published; the last publication stays current. Run {outcome.run_id}")
+        fate = (
+            "Published all the same"
+            if outcome.published
+            else "Nothing was published; the last one stays current"
+        )
+        err.print(f"{fate}. Run {outcome.run_id}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
     out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
     _summary(dataset)
@@ -152,6 +158,17 @@ def report(
     out.print(f"Full report: {path}", soft_wrap=True)
     if show:
         webbrowser.open(path.as_uri())
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.0.1")] = 3000) -> None:
+    """Serve Dagster's web UI with its daemon. It has no login: it listens on 127.0.0.1 alone."""
+    from recsys_assets.launch import prepare_home
+
+    prepare_home()
+    workspace = str(project_folder() / "workspace.yaml")
+    options = ["--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *options])
 
 
 @app.command()

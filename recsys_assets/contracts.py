@@ -331,7 +331,7 @@ _GATES = Table(
     (
         Column("gate", "VARCHAR", "name of the threshold in data/datasets.toml"),
         Column("measured", "DOUBLE", "the figure of this run", nullable=True),
-        Column("comparison", "VARCHAR", ">= or <=: which side of the threshold is the good one"),
+        Column("comparison", "VARCHAR", ">=, > or <=: which side of the threshold is the good one"),
         Column("threshold", "DOUBLE", "from data/datasets.toml"),
         Column("passed", "BOOLEAN", "whether the threshold holds"),
         Column("distance", "DOUBLE", "how far on the good side; negative = failed by so much", nullable=True),

@@ -1,12 +1,12 @@
-"""The code location: everything under ``defs/``, bound to its resources."""
+"""The code location."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
+
+from recsys_assets.defs.whole import whole_definitions
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return whole_definitions()

@@ -39,14 +39,21 @@ class Outcome:
 
     run_id: str
     succeeded: bool
+    published: bool
     problems: tuple[str, ...]
 
 
 def prepare_home() -> Path:
-    """Give Dagster a home in the data folder, with the project's dagster.yaml; DAGSTER_HOME overrides the place."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(data_folder() / "dagster")))
+    """Give Dagster a home in the data folder, with the project's dagster.yaml.
+
+    A home that DAGSTER_HOME names is the user's own: it gets the file only if it has none.
+    """
+    own = os.environ.get("DAGSTER_HOME")
+    home = Path(own or data_folder() / "dagster").absolute()
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project_folder() / "dagster.yaml", home / "dagster.yaml")
+    if not own or not (home / "dagster.yaml").exists():
+        shutil.copyfile(project_folder() / "dagster.yaml", home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 
@@ -67,6 +74,7 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     """Run the planned assets and their checks, in this process."""
     run_id = str(uuid.uuid4())
     problems: list[str] = []
+    made: set[dg.AssetKey] = set()
 
     def follow(event: dg.EventLogEntry) -> None:
         happened = event.dagster_event
@@ -79,6 +87,8 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
         elif happened.is_step_failure:
             on_step(str(happened.step_key), "failed")
             problems.extend(_failure(event))
+        if event.asset_materialization:
+            made.add(event.asset_materialization.asset_key)
         evaluation = event.asset_check_evaluation
         if evaluation and not evaluation.passed:
             name = evaluation.asset_key.to_user_string()
@@ -97,7 +107,8 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
             raise_on_error=False,
         )
     )
-    return Outcome(run_id, result.success, tuple(dict.fromkeys(problems)))
+    published = dg.AssetKey("published") in made
+    return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
 
 
 def _failure(event: dg.EventLogEntry) -> list[str]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from recsys_assets.contracts import TABLES
 
-__all__ = ["CODE_VERSION_TAG", "DATA_VERSION_TAG", "latest_materializations", "provenance"]
+__all__ = [
+    "CODE_VERSION_TAG",
+    "DATA_VERSION_TAG",
+    "evaluations",
+    "failed_checks",
+    "latest_materializations",
+    "provenance",
+]
 
 CODE_VERSION_TAG = "dagster/code_version"
 DATA_VERSION_TAG = "dagster/data_version"
@@ -30,12 +37,31 @@ def latest_materializations(
     return found
 
 
-def provenance(instance: dg.DagsterInstance, dataset: str) -> pd.DataFrame:
+def failed_checks(instance: dg.DagsterInstance, latest: Mapping[dg.AssetKey, dg.EventLogEntry]) -> list[str]:
+    """Blocking checks that failed in the very run that made their asset, as ``asset: check``."""
+    return [
+        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
+        for evaluation in evaluations(instance, latest)
+        if evaluation.blocking and not evaluation.passed
+    ]
+
+
+def evaluations(
+    instance: dg.DagsterInstance, latest: Mapping[dg.AssetKey, dg.EventLogEntry]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """What checks said of assets in the runs that made them."""
+    for run_id in sorted({entry.run_id for entry in latest.values()}):
+        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            evaluation = entry.asset_check_evaluation
+            made = latest.get(evaluation.asset_key) if evaluation else None
+            if evaluation and made and made.run_id == run_id:
+                yield evaluation
+
+
+def provenance(latest: Mapping[dg.AssetKey, dg.EventLogEntry]) -> pd.DataFrame:
     """The rows of the published table ``versions``."""
     rows = []
-    for key, entry in sorted(
-        latest_materializations(instance, list(instance.all_asset_keys()), dataset).items()
-    ):
+    for key, entry in sorted(latest.items()):
         tags = entry.asset_materialization.tags or {} if entry.asset_materialization else {}
         made_at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC).replace(tzinfo=None)
         rows.append(

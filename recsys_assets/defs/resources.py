@@ -50,11 +50,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Project"]:
         """Hold the data set for the length of the run: two runs on one data set take turns, on two they don't wait."""
-        dataset = context.run.tags.get("dagster/partition") if context.run else None
-        if dataset is None:
-            yield self
-            return
-        with _exclusive(self.folder / "warehouse" / f"{dataset}.lock", context.log):
+        with held(self.data, context):
             yield self
 
 
@@ -65,6 +61,26 @@ def warehouse_of(data: str) -> Warehouse:
 def partition_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
     """The data set that the step works on."""
     return context.run.tags["dagster/partition"] if context.run else context.partition_key
+
+
+_held: set[Path] = set()
+"""The locks of this process: its resources share them."""
+
+
+@contextmanager
+def held(data: str, context: dg.InitResourceContext) -> Iterator[None]:
+    """Hold the data set of the run, if it has one, until the resource that asks is let go."""
+    dataset = context.run.tags.get("dagster/partition") if context.run else None
+    path = Path(data) / "warehouse" / f"{dataset}.lock"
+    if dataset is None or path in _held:
+        yield
+        return
+    with _exclusive(path, context.log):
+        _held.add(path)
+        try:
+            yield
+        finally:
+            _held.remove(path)
 
 
 @contextmanager
@@ -117,6 +133,11 @@ class TablesIOManager(dg.ConfigurableIOManager):
 
     data: str
 
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["TablesIOManager"]:
+        with held(self.data, context):
+            yield self
+
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         name = table_name(context.asset_key)
         with warehouse_of(self.data).connect(context.partition_key) as connection:
@@ -131,6 +152,11 @@ class ArraysIOManager(dg.ConfigurableIOManager):
     """Artifacts of arrays as ``<data>/artifacts/<dataset>/<asset>.npz``; an input's annotation says what to build."""
 
     data: str
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["ArraysIOManager"]:
+        with held(self.data, context):
+            yield self
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         path = self._path(context)
@@ -162,4 +188,8 @@ def build_resources(*, data: Path, archives: Path | None) -> dict[str, Any]:
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    return dg.Definitions(resources=build_resources(data=data_folder(), archives=archives_folder()))
+    return dg.Definitions(
+        resources=build_resources(data=data_folder(), archives=archives_folder()),
+        # Steps are short and their imports long: a process for each would take minutes instead of seconds.
+        executor=dg.in_process_executor,
+    )

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 
 import dagster as dg
 
 from recsys_assets.defs.common import thresholds_digest
-from recsys_assets.defs.provenance import CODE_VERSION_TAG, DATA_VERSION_TAG, latest_materializations
+from recsys_assets.defs.provenance import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    evaluations,
+    latest_materializations,
+)
 from recsys_assets.defs.resources import Project
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.publishing import Publisher
@@ -32,7 +38,7 @@ def stale_assets(
     outside = _changed_outside(project, dataset, latest)
     specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
     checks = _blocking_checks(definitions)
-    passed = _passed_checks(instance, latest)
+    passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if evaluation.passed}
     stale: dict[dg.AssetKey, str] = {}
     for key in graph.toposorted_asset_keys:
         reason = (
@@ -54,13 +60,17 @@ def _changed_outside(
     spec = project.registry.dataset(dataset)
     changed = {}
     manifest = project.raw_files.manifest(dataset)
-    if manifest is None or manifest.source_state != project.raw_files.source_state(spec):
+    if manifest is None or not project.raw_files.unchanged(spec, manifest):
         changed[dg.AssetKey("raw_files")] = "the source changed"
-    if Inbox(project.folder, dataset).pending():
+    inbox = Inbox(project.folder, dataset)
+    if inbox.pending():
         changed[dg.AssetKey("inbox")] = "new files"
-    key = dg.AssetKey("gate_thresholds")
-    if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != thresholds_digest(spec.thresholds):
-        changed[key] = "thresholds changed"
+    now = {"inbox": inbox.state(), "gate_thresholds": thresholds_digest(spec.thresholds)}
+    for name, state in now.items():
+        key = dg.AssetKey(name)
+        if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != state:
+            changed.setdefault(key, f"{name} changed")
+    changed |= {key: "its file is gone" for key, entry in latest.items() if not _file_is_there(entry)}
     if not project.warehouse.path(dataset).exists():
         changed[dg.AssetKey("raw_files")] = "the warehouse is gone"
     if not Publisher(project.folder / "published", dataset).current_path.exists():
@@ -99,20 +109,6 @@ def _as_input(data_version: str | None) -> str:
     return hashlib.sha256((data_version or "").encode()).hexdigest()
 
 
-def _passed_checks(
-    instance: dg.DagsterInstance, latest: Mapping[dg.AssetKey, dg.EventLogEntry]
-) -> set[dg.AssetCheckKey]:
-    """Checks that passed in the very run that made their asset."""
-    passed = set()
-    for run_id in {entry.run_id for entry in latest.values()}:
-        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-            evaluation = entry.asset_check_evaluation
-            made = latest.get(evaluation.asset_key) if evaluation else None
-            if evaluation and evaluation.passed and made and made.run_id == run_id:
-                passed.add(evaluation.asset_check_key)
-    return passed
-
-
 def _blocking_checks(definitions: dg.Definitions) -> dict[dg.AssetKey, list[dg.AssetCheckKey]]:
     checks: dict[dg.AssetKey, list[dg.AssetCheckKey]] = {}
     for definition in definitions.asset_checks or []:
@@ -120,6 +116,12 @@ def _blocking_checks(definitions: dg.Definitions) -> dict[dg.AssetKey, list[dg.A
             if spec.blocking:
                 checks.setdefault(spec.asset_key, []).append(spec.key)
     return checks
+
+
+def _file_is_there(entry: dg.EventLogEntry) -> bool:
+    materialization = entry.asset_materialization
+    path = materialization.metadata.get("path") if materialization else None
+    return not isinstance(path, dg.PathMetadataValue) or Path(str(path.value)).exists()
 
 
 def _tags(entry: dg.EventLogEntry) -> Mapping[str, str]:

@@ -6,42 +6,47 @@ import ast
 import hashlib
 import importlib.util
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 __all__ = ["code_version"]
 
-_FOLLOWED = (
-    "recsys_assets.algorithms",
-    "recsys_assets.report",
-    "recsys_assets.storage.l",
-    "recsys_assets.contracts",
-    "recsys_assets.defs",
+_PLOTS = "recsys_assets.report"
+_PLUMBING = (
+    "recsys_assets.defs.resources",
+    "recsys_assets.defs.versions",
+    "recsys_assets.defs.whole",
+    "recsys_assets.partitions",
+    "recsys_assets.registry",
+    "recsys_assets.settings",
 )
-_PLUMBING = ("recsys_assets.defs.common", "recsys_assets.defs.resources", "recsys_assets.defs.versions")
+_LIBRARIES = ("duckdb", "implicit", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 @cache
-def code_version(module: str) -> str:
-    """Digest of a module's code and of all the project's code that it computes with.
+def code_version(*modules: str) -> str:
+    """Digest of modules, of all the project's code that they compute with, and of the libraries' versions.
 
-    Followed are imports of algorithms, reports, loaders, contracts and of what assets share (which rows a fit learns
-    from, what gates measure), and theirs in turn; not those that only carry and store. Comments, docstrings and
-    layout don't count, so that only a change of what is computed makes an asset stale.
+    Imports are followed, and theirs in turn, except plumbing, and except reports where no report is asked for: how a
+    plot looks is no reason to fit a model again. Comments, docstrings and layout don't count.
     """
     digest = hashlib.blake2b(digest_size=6)
-    for name in sorted(_closure(module)):
+    for name in sorted(_closure(modules)):
         digest.update(f"{name}:{_code_of(name)};".encode())
+    for library in _LIBRARIES:
+        digest.update(f"{library}={version(library)};".encode())
     return digest.hexdigest()
 
 
-def _closure(module: str) -> set[str]:
+def _closure(modules: tuple[str, ...]) -> set[str]:
+    skipped = _PLUMBING if any(name.startswith(_PLOTS) for name in modules) else (*_PLUMBING, _PLOTS)
     found: set[str] = set()
-    pending = [module]
+    pending = list(modules)
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [o for o in _imports(name) if o.startswith(_FOLLOWED) and o not in _PLUMBING]
+            pending += [other for other in _imports(name) if not other.startswith(skipped)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Writes that a killed run can't leave half done."""
+"""Writes that neither a killed run nor a power cut can leave half done."""
 
 from __future__ import annotations
 
@@ -6,22 +6,39 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["copy_atomically", "write_atomically"]
+__all__ = ["copy_atomically", "sync_folder", "write_atomically"]
 
 
 def copy_atomically(source: Path, target: Path) -> None:
     """Copy the file beside the target, onto the disk, then move it over: the source may be removed after this."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.with_name(f".staging-{os.getpid()}-{target.name}")
+    staging = _beside(target)
     shutil.copyfile(source, staging)
-    with staging.open("rb") as file:
-        os.fsync(file.fileno())
-    staging.replace(target)
+    _move(staging, target)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write the text beside the file, then move it over: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".staging-{os.getpid()}-{path.name}")
+    """Write the text beside the file, onto the disk, then move it over: readers see the old file or the new one."""
+    staging = _beside(path)
     staging.write_text(text, encoding="utf-8")
-    staging.replace(path)
+    _move(staging, path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries, such as a rename, onto the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".staging-{os.getpid()}-{target.name}")
+
+
+def _move(staging: Path, target: Path) -> None:
+    with staging.open("rb") as file:
+        os.fsync(file.fileno())
+    staging.replace(target)
+    sync_folder(target.parent)

@@ -20,10 +20,11 @@ from recsys_assets.contracts import TABLES, Table, rules
 from recsys_assets.storage.layouts import RawTable
 from recsys_assets.storage.warehouse import Select
 
-__all__ = ["FileToRead", "RawFileError", "load_table", "parse_strictly", "prepare"]
+__all__ = ["RATED_AGAIN", "FileToRead", "RawFileError", "load_table", "parse_strictly", "prepare"]
 
 MAX_LINE_BYTES = 1_048_576
 MAX_TEXT_SHOWN = 1_000
+RATED_AGAIN = "rated again later: the latest rating counts"
 _CHUNK_BYTES = 1 << 24
 # Lines are read as one column cut at a character that no text file has; a file that has it is refused.
 _NEVER = "\x1f"
@@ -263,7 +264,7 @@ def _refuse_duplicates(
     key = ", ".join(f'"{name}"' for name in contract.key)
     latest = contract.name == "ratings"
     order = "rated_at desc, file_number desc, line desc" if latest else "file_number, line"
-    why = "rated again later: the latest rating counts" if latest else f"({key}) stands in an earlier line"
+    why = RATED_AGAIN if latest else f"({key}) stands in an earlier line"
     names = ", ".join(f"({number}, ?)" for number in range(len(files)))
     connection.execute(
         f"""

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from recsys_assets.contracts import contract_of
+from recsys_assets.storage.files import sync_folder
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
 __all__ = ["GENERATIONS_KEPT", "Generation", "Publisher", "published_faults"]
@@ -98,9 +99,9 @@ class Publisher:
         link = self.folder / f".link-{os.getpid()}-{self.dataset}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("generations") / generation.path.name)
-        _sync_folder(self.folder / "generations")
+        sync_folder(self.folder / "generations")
         link.replace(self.current_path)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _sweep(self) -> None:
         # Runs on one data set take turns: what is still staged was left by a killed one.
@@ -108,14 +109,6 @@ class Publisher:
         for path in (self.folder / "generations").iterdir():
             if pattern.fullmatch(path.name):
                 path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:

@@ -11,6 +11,9 @@ from recsys_assets.defs.resources import Project
 from recsys_assets.partitions import DATASETS
 from recsys_assets.storage.inbox import Inbox
 
+STATE_TAG = "recsys/inbox_state"
+MAX_TRIES = 3
+
 
 @dg.sensor(
     job=everything,
@@ -22,7 +25,8 @@ def inbox_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Files in data/inbox/<data set>/: one run takes in all that wait there and refreshes what depends on them.
 
-    The run key names the waiting files and their state, so that each set of files is asked for once.
+    The run key names the waiting files, their state and the tries that failed on them, so that each set of files is
+    asked for once, and again after a failure, three times in all.
     """
     n_waiting = 0
     for dataset in DATASETS.get_partition_keys():
@@ -30,11 +34,14 @@ def inbox_sensor(
         waiting = box.pending()
         n_waiting += len(waiting)
         if waiting:
-            yield dg.RunRequest(
-                run_key=f"{dataset}/{box.pending_state()}",
-                partition_key=dataset,
-                tags={"recsys/inbox_files": str(len(waiting))},
+            state = f"{dataset}/{box.pending_state()}"
+            failed = context.instance.get_runs_count(
+                dg.RunsFilter(tags={STATE_TAG: state}, statuses=[dg.DagsterRunStatus.FAILURE])
             )
+            if failed < MAX_TRIES:
+                yield dg.RunRequest(
+                    run_key=f"{state}/{failed}", partition_key=dataset, tags={STATE_TAG: state}
+                )
     if not n_waiting:
         yield dg.SkipReason(f"No CSV file waits under {project.folder / 'inbox'}.")
 

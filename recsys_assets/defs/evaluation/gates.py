@@ -1,13 +1,14 @@
 """The gates: what each one measures. Its threshold stands under its name in data/datasets.toml.
 
-A name ends in ``_min`` (measured ≥ threshold passes) or ``_max`` (measured ≤ threshold). A figure that doesn't
-exist, NaN, never passes.
+A name ends in ``_min`` (measured ≥ threshold passes; with ``_beat`` in it, measured > threshold) or in ``_max``
+(measured ≤ threshold). A figure that doesn't exist, NaN, never passes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -94,25 +95,36 @@ GATES: Mapping[str, Gate] = {
 }
 
 
-def judge(measured: Measured, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """Compare each gate with its threshold.
+def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) -> pd.DataFrame:
+    """Compare each gate that is on with its threshold.
 
     Raises
     ------
     ValueError
-        If a threshold names no gate: it would otherwise guard nothing.
+        If a threshold names no gate, or a gate has no threshold: it would guard nothing.
     """
-    unknown = sorted(thresholds.keys() - GATES.keys())
-    if unknown:
-        raise ValueError(f"datasets.toml has a threshold for {unknown[0]!r}; gates are {', '.join(GATES)}")
-    rows = []
-    for name, threshold in thresholds.items():
-        value = float(GATES[name].measure(measured))
-        at_least = name.endswith("_min")
-        distance = value - threshold if at_least else threshold - value
-        comparison = ">=" if at_least else "<="
-        rows.append((name, value, comparison, threshold, distance >= 0, distance, GATES[name].description))
-    return pd.DataFrame(
-        rows,
-        columns=["gate", "measured", "comparison", "threshold", "passed", "distance", "description"],
-    )
+    odd = sorted(thresholds.keys() ^ GATES.keys())
+    if odd:
+        raise ValueError(
+            f"datasets.toml must have a threshold for each gate and no other; look at {odd[0]!r}"
+        )
+    rows = [
+        _verdict(name, float(GATES[name].measure(measured)), threshold)
+        for name, threshold in thresholds.items()
+        if threshold != "off"
+    ]
+    return pd.DataFrame(rows)
+
+
+def _verdict(name: str, value: float, threshold: float) -> dict[str, object]:
+    comparison = "<=" if name.endswith("_max") else ">" if "_beat" in name else ">="
+    distance = threshold - value if comparison == "<=" else value - threshold
+    return {
+        "gate": name,
+        "measured": value,
+        "comparison": comparison,
+        "threshold": threshold,
+        "passed": distance > 0 or (distance == 0 and comparison != ">"),
+        "distance": distance,
+        "description": GATES[name].description,
+    }

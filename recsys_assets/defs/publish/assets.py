@@ -8,10 +8,11 @@ import pandas as pd
 from recsys_assets.contracts import PUBLISHED, TABLES
 from recsys_assets.defs.common import dataset_asset
 from recsys_assets.defs.fits import LIVE
-from recsys_assets.defs.provenance import provenance
+from recsys_assets.defs.provenance import failed_checks, latest_materializations, provenance
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
 from recsys_assets.defs.versions import code_version
+from recsys_assets.defs.whole import ancestors
 from recsys_assets.storage.publishing import Publisher, published_faults
 from recsys_assets.storage.warehouse import Select, TableLike
 
@@ -63,22 +64,21 @@ def similar_movies() -> Select:
 def published(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """data/published/<data set>.duckdb: recommendations, neighbours and the figures that vouch for them.
 
-    A new generation is written beside the old ones, read back, and made current by one rename; the last three stay. The
-    gates are read again here, because a failed check only stops what is downstream in its own run.
+    A new generation is written beside the old ones, read back, and made current by one rename; the last three stay.
+    A failed check stops only what is downstream in its own run: here the checks of all that is published are read again.
     """
     dataset = partition_of(context)
-    failed = project.warehouse.frame(dataset, "from gates where not passed")
-    if len(failed):
-        raise dg.Failure(
-            f"Not published: {', '.join(failed['gate'])} failed; the last publication stays current."
-        )
+    made_of = latest_materializations(context.instance, sorted(ancestors(context.asset_key)), dataset)
+    failed = failed_checks(context.instance, made_of)
+    if failed:
+        raise dg.Failure(f"Not published: {', '.join(failed)} failed; the last publication stays current.")
     publisher = Publisher(project.folder / "published", dataset)
     number = publisher.next_number()
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     tables: dict[str, TableLike] = {
         **{name: Select(f"from warehouse.{name}") for name in PUBLISHED},
         "cold_start": Select("from warehouse.live__cold_start"),
-        "versions": provenance(context.instance, dataset),
+        "versions": provenance(made_of),
         "publication": pd.DataFrame(
             {
                 "dataset": [dataset],

@@ -3,10 +3,14 @@
 import dagster as dg
 
 from recsys_assets.defs.contract_checks import contract_check
+from recsys_assets.defs.fits import TRIAL, TUNING
 from recsys_assets.defs.resources import Project, partition_of
+from recsys_assets.defs.whole import ancestors, descendants, whole_definitions
 from recsys_assets.partitions import DATASETS
 
 PARTS = ("train_ratings", "validation_ratings", "test_ratings")
+TEST = dg.AssetKey("test_ratings")
+LEARNED_PARTS = frozenset({dg.AssetKey("train_ratings"), dg.AssetKey("validation_ratings")})
 JUDGES = {"holdout", "evaluation", "comparisons", "gates", "evaluation_report", "published"}
 """What may depend on test rows: what judges, and what publishes the judgement."""
 
@@ -47,18 +51,28 @@ def split_by_time(context: dg.AssetCheckExecutionContext, project: Project) -> d
 
 
 @dg.asset_check(asset="test_ratings", blocking=True, partitions_def=DATASETS)
-def reaches_no_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """Nothing downstream of the test rows learns: in the asset graph only judges come after them."""
-    graph = context.job_def.asset_layer.asset_graph
-    reached: set[dg.AssetKey] = set()
-    pending = [dg.AssetKey("test_ratings")]
-    while pending:
-        children = graph.get(pending.pop()).child_keys - reached
-        reached |= children
-        pending += children
-    learners = sorted(key.to_user_string() for key in reached if key.to_user_string() not in JUDGES)
+def reaches_no_model() -> dg.AssetCheckResult:
+    """In the whole asset graph only judges are downstream of test rows, and no judged model sees them another way.
+
+    No tuning or trial asset is made of all ratings but through the train and validation parts, or of a live model.
+    """
+    faults = [f"test rows reach {name}" for name in _names(descendants(TEST)) if name not in JUDGES]
+    for key in whole_definitions().resolve_asset_graph().get_all_asset_keys():
+        if key.path[0] in (TUNING.name, TRIAL.name):
+            learned_from = ancestors(key, without=LEARNED_PARTS)
+            if dg.AssetKey("ratings") in learned_from:
+                faults.append(f"{key.to_user_string()} sees all ratings past the split")
+            faults += [
+                f"{key.to_user_string()} is made of {name}"
+                for name in _names(learned_from)
+                if name.startswith("live/")
+            ]
     return dg.AssetCheckResult(
-        passed=not learners,
-        description=f"test rows reach {', '.join(learners)}" if learners else None,
-        metadata={"assets_downstream": len(reached)},
+        passed=not faults,
+        description="; ".join(faults) or None,
+        metadata={"assets_downstream_of_test_rows": len(descendants(TEST))},
     )
+
+
+def _names(keys: set[dg.AssetKey]) -> list[str]:
+    return sorted(key.to_user_string() for key in keys)

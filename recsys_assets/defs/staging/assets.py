@@ -15,14 +15,14 @@ from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import load_table
 from recsys_assets.storage.warehouse import replace_tables
 
-LOADER = code_version("recsys_assets.storage.loading")
+CODE = code_version(__name__)
 
 
 @dataset_asset(
     group_name="staging",
     kinds={"file"},
     deps=["movies"],
-    code_version=code_version("recsys_assets.storage.inbox"),
+    code_version=CODE,
 )
 def inbox(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """New ratings, dropped as CSV files into data/inbox/<data set>/.
@@ -59,7 +59,7 @@ def _staged(table: str, upstream: list[str]) -> dg.AssetsDefinition:
                 group_name="staging",
                 kinds={"duckdb", "table"},
                 description=TABLES[name].comment,
-                code_version=LOADER,
+                code_version=CODE,
             )
             for name in names
         ],

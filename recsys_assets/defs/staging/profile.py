@@ -13,7 +13,7 @@ from recsys_assets.report.style import markdown_table
     group_name="staging",
     kinds={"matplotlib"},
     deps=["ratings", "movies"],
-    code_version=code_version(__name__),
+    code_version=code_version(__name__, "recsys_assets.report.plots"),
 )
 def ratings_profile(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """Distribution of the stars, the long tail of the movies, ratings over time, and the counts behind them."""
