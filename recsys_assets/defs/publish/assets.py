@@ -65,7 +65,7 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     """data/published/<data set>.duckdb: recommendations, neighbours and the figures that vouch for them.
 
     A new generation is written beside the old ones, read back, and made current by one rename; the last three stay.
-    A failed check stops only what is downstream in its own run: here the checks of all that is published are read again.
+    A failed check stops only what is downstream in its own run: the checks of all that is published are read again.
     """
     dataset = partition_of(context)
     made_of = latest_materializations(context.instance, sorted(ancestors(context.asset_key)), dataset)
