@@ -338,6 +338,7 @@ _GATES = Table(
         Column("description", "VARCHAR", "what is measured"),
     ),
     key=("gate",),
+    may_be_empty=True,
 )
 _VERSIONS = Table(
     "versions",

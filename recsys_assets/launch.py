@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ import dagster as dg
 
 from recsys_assets.definitions import defs
 from recsys_assets.defs.automation.jobs import everything
-from recsys_assets.defs.resources import Project
+from recsys_assets.defs.resources import Project, lock_of
 from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.settings import archives_folder, data_folder, project_folder
+from recsys_assets.storage.files import is_locked
 
 __all__ = ["Outcome", "Plan", "launch", "plan", "prepare_home"]
+
+_HOST_TAG = "recsys/host"
+_PROCESS_TAG = "recsys/process"
 
 OnStep = Callable[[str, str], None]
 """Told of each step's start and end: its name, and ``started``, ``done`` or ``failed``."""
@@ -94,6 +99,9 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
             name = evaluation.asset_key.to_user_string()
             problems.append(f"gate on {name}: {evaluation.description or evaluation.check_name}")
 
+    _bury_dead_runs(instance)
+    if is_locked(lock_of(str(data_folder()), planned.dataset)):
+        on_step(f"waiting for another run on {planned.dataset}", "started")
     instance.add_event_listener(run_id, follow)
     result = (
         defs()
@@ -103,12 +111,31 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
             run_id=run_id,
             partition_key=planned.dataset,
             asset_selection=list(planned.reasons),
+            tags={_HOST_TAG: socket.gethostname(), _PROCESS_TAG: str(os.getpid())},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
     )
     published = dg.AssetKey("published") in made
     return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
+
+
+def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End the runs of command lines that were killed: nobody else would, and runs on their data set would wait."""
+    started = dg.RunsFilter(tags={_HOST_TAG: socket.gethostname()}, statuses=[dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(filters=started):
+        if not _is_alive(int(run.tags[_PROCESS_TAG])):
+            instance.report_run_failed(run, "the command line that ran it is gone")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _failure(event: dg.EventLogEntry) -> list[str]:

@@ -137,7 +137,8 @@ def tune_als(
 
     Each candidate is fitted once per seed and its NDCG averaged: on a small data set one seed moves NDCG by
     as much as a step of the grid does. Above `max_users` users, a sample of users drawn with the first seed
-    stands for all.
+    stands for all: implicit's λ isn't scaled by counts, so that what suits the sample's items is then
+    weaker, relative to their data, for all users.
 
     Parameters
     ----------

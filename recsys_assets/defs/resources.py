@@ -1,6 +1,5 @@
 """What assets are given: the project's folders and database, and the two IO managers."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from recsys_assets.registry import DatasetSpec, Registry, load_registry
 from recsys_assets.report.style import markdown_table
 from recsys_assets.settings import archives_folder, data_folder
 from recsys_assets.storage.arrays import load_artifact, save_artifact
+from recsys_assets.storage.files import is_locked, locked
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets.storage.warehouse import Warehouse, describe_table, replace_tables
 
@@ -67,32 +67,27 @@ _held: set[Path] = set()
 """The locks of this process: its resources share them."""
 
 
+def lock_of(data: str, dataset: str) -> Path:
+    """The lock file that a run holds while it works on the data set."""
+    return Path(data) / "warehouse" / f"{dataset}.lock"
+
+
 @contextmanager
 def held(data: str, context: dg.InitResourceContext) -> Iterator[None]:
     """Hold the data set of the run, if it has one, until the resource that asks is let go."""
     dataset = context.run.tags.get("dagster/partition") if context.run else None
-    path = Path(data) / "warehouse" / f"{dataset}.lock"
+    path = lock_of(data, str(dataset))
     if dataset is None or path in _held:
         yield
         return
-    with _exclusive(path, context.log):
+    if context.log and is_locked(path):
+        context.log.info(f"Waiting for another run on {dataset} to end")
+    with locked(path):
         _held.add(path)
         try:
             yield
         finally:
             _held.remove(path)
-
-
-@contextmanager
-def _exclusive(path: Path, log: Any) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info(f"Waiting for another run on {path.stem} to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def table_name(key: dg.AssetKey) -> str:

@@ -1,12 +1,15 @@
-"""Writes that neither a killed run nor a power cut can leave half done."""
+"""Writes that neither a killed run nor a power cut can leave half done, and locks that end with their process."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["copy_atomically", "sync_folder", "write_atomically"]
+__all__ = ["copy_atomically", "is_locked", "locked", "sync_folder", "write_atomically"]
 
 
 def copy_atomically(source: Path, target: Path) -> None:
@@ -21,6 +24,27 @@ def write_atomically(path: Path, text: str) -> None:
     staging = _beside(path)
     staging.write_text(text, encoding="utf-8")
     _move(staging, path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file, and hold it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file now."""
+    if not path.exists():
+        return False
+    with path.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def sync_folder(folder: Path) -> None:

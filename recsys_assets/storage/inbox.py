@@ -65,7 +65,7 @@ class Inbox:
         return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
     def appended(self) -> list[FileToRead]:
-        """The files that count, oldest first by name of content."""
+        """The files that count, by digest of their content."""
         paths = _visible_files(self.appended_folder)
         return [FileToRead(path, path.name.split("-", 1)[1], trusted=False) for path in paths]
 

@@ -18,7 +18,7 @@ import duckdb
 from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
-from recsys_assets.storage.files import copy_atomically, write_atomically
+from recsys_assets.storage.files import copy_atomically, locked, write_atomically
 from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
@@ -123,6 +123,11 @@ class RawFiles:
         ArchiveError
             If an archive can't be fetched, trusted or unpacked; the last good files stay then.
         """
+        # Two subsets of one data set may ask for it at once, each holding its own data set's lock.
+        with locked(self.data / "raw" / f".{spec.name}.lock"):
+            return self._acquire(spec, progress)
+
+    def _acquire(self, spec: DatasetSpec, progress: Progress | None) -> Manifest:
         state = self.source_state(spec)
         present = self.manifest(spec.name)
         if present and self.unchanged(spec, present):

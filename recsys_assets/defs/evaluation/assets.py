@@ -275,7 +275,7 @@ def evaluation_report(
         comparisons=comparisons,
         gates=_gates(project, dataset, evaluation, comparisons),
         dataset=dataset,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         data_version=frame_digest(evaluation),
         split_description=SPLIT_DESCRIPTION,
         source=f"data/published/{dataset}.duckdb",

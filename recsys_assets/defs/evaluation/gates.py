@@ -12,6 +12,8 @@ from typing import Literal
 
 import pandas as pd
 
+from recsys_assets.contracts import TABLES
+
 __all__ = ["GATES", "Measured", "judge"]
 
 
@@ -113,7 +115,7 @@ def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) 
         for name, threshold in thresholds.items()
         if threshold != "off"
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=TABLES["gates"].column_names)
 
 
 def _verdict(name: str, value: float, threshold: float) -> dict[str, object]:
