@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import io
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
 import pytest
 
+from recsys_assets import cli, launch
 from recsys_assets.definitions import defs
+from recsys_assets.defs import whole
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, build_resources
 from recsys_assets.defs.staleness import stale_assets
+from recsys_assets.partitions import DATASETS
 from recsys_assets.settings import project_folder
 
-__all__ = ["NDCG_AT_10", "QUIET", "World", "downstream", "every_check", "finished", "upstream"]
+__all__ = [
+    "NDCG_AT_10",
+    "QUIET",
+    "World",
+    "downstream",
+    "every_check",
+    "finished",
+    "key",
+    "leaking",
+    "recsys",
+    "upstream",
+    "with_resources",
+]
 
 NDCG_AT_10 = """
 with liked as (
@@ -46,24 +64,23 @@ class World:
     """A data folder and a Dagster home under one root; copies are cheap and share nothing."""
 
     root: Path
-    assets: tuple[dg.AssetsDefinition, ...] = ()
-    """Assets that this world has beyond those of the project."""
 
     @staticmethod
-    def new(root: Path) -> World:
-        """A world in which nothing has run: the registry and the sample."""
+    def new(root: Path, *, remembered: bool = True) -> World:
+        """A world in which nothing has run: the registry and the sample. What isn't to be remembered runs faster."""
         shipped = project_folder() / "data"
         world = World(root)
         world.data.mkdir(parents=True)
         world.home.mkdir()
         shutil.copy(shipped / "datasets.toml", world.data)
         shutil.copytree(shipped / "sample", world.data / "sample")
-        shutil.copy(project_folder() / "dagster.yaml", world.home)
+        if remembered:
+            shutil.copy(project_folder() / "dagster.yaml", world.home)
         return world
 
-    def copy(self, root: Path, *assets: dg.AssetsDefinition) -> World:
+    def copy(self, root: Path) -> World:
         shutil.copytree(self.root, root, symlinks=True)
-        return World(root, assets)
+        return World(root)
 
     @property
     def data(self) -> Path:
@@ -79,11 +96,13 @@ class World:
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.from_config(str(self.home))
+        if (self.home / "dagster.yaml").exists():
+            return dg.DagsterInstance.from_config(str(self.home))
+        return dg.DagsterInstance.ephemeral()
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        return with_resources([*(defs().assets or []), *self.assets], self.data)
+        return with_resources(defs().assets or [], self.data)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,6 +122,24 @@ class World:
             asset_selection=selected,
             run_config=QUIET | {"ops": quick | (config or {})},
             raise_on_error=False,
+        )
+
+    def check(self, dataset: str, assets: Iterable[str]) -> dg.ExecuteInProcessResult:
+        """Run the checks of these assets and of what their steps make too, without making anything."""
+        graph = self.definitions.resolve_asset_graph()
+        checks = {check for made in self._made_with(assets) for check in graph.get(made).check_keys}
+        job = dg.define_asset_job(
+            "checks", dg.AssetSelection.checks(*checks), executor_def=dg.in_process_executor
+        )
+        return (
+            dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[job]))
+            .resolve_job_def("checks")
+            .execute_in_process(
+                instance=self.instance,
+                tags={"dagster/partition": dataset},
+                run_config=QUIET,
+                raise_on_error=False,
+            )
         )
 
     def _made_with(self, assets: Iterable[str]) -> list[dg.AssetKey]:
@@ -143,6 +180,34 @@ class World:
         after = change(before)
         assert after != before
         path.write_text(after, encoding="utf-8")
+
+
+@contextmanager
+def leaking(*deps: str, name: str = "leaky_factors") -> Iterator[None]:
+    """A graph with a model more, made of these assets, as long as it lasts."""
+
+    @dg.asset(key=key(name), deps=[key(dep) for dep in deps], partitions_def=DATASETS)
+    def leaky() -> None:
+        """Learns from what it must not."""
+
+    definitions = dg.Definitions([*(defs().assets or []), leaky], resources=defs().resources)
+    # Not before defs() has loaded it, which keeps Dagster's warnings of previewed parameters to itself.
+    from recsys_assets.defs.split import checks as split_checks
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (whole, split_checks):
+            patch.setattr(module, "whole_definitions", lambda: definitions)
+        whole._neighbours.cache_clear()
+        yield
+    whole._neighbours.cache_clear()
+
+
+class Spoken(NamedTuple):
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
 
 
 def with_resources(assets: Sequence[Any], data: Path) -> dg.Definitions:
@@ -199,3 +264,19 @@ def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProces
 def _finished(root: Path) -> tuple[World, dg.ExecuteInProcessResult]:
     world = World.new(root)
     return world, world.run("sample")
+
+
+def recsys(world: World, *arguments: str) -> Spoken:
+    """The `recsys` command in a world, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in world.environment.items():
+            patch.setenv(name, value)
+        patch.setattr(launch, "defs", lambda: world.definitions)
+        patch.setattr(sys, "argv", ["recsys", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+    return Spoken(code, out.getvalue(), err.getvalue())
