@@ -121,11 +121,6 @@ def test_reasons_stand_in_the_order_of_the_graph(world: World) -> None:
         assert not parents & set(stale[stale.index(name) :])
 
 
-def test_an_artifact_that_comes_out_the_same_leaves_what_follows_fresh(copy: World) -> None:
-    assert copy.run("sample", ["trial/popularity_scores"]).success
-    assert copy.stale("sample") == {}
-
-
 def test_an_artifact_that_comes_out_otherwise_makes_what_follows_stale(copy: World) -> None:
     assert copy.run(
         "sample",
