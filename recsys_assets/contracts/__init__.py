@@ -1,0 +1,50 @@
+"""Every table: its columns, DuckDB types, keys, ranges, references and comments.
+
+Storage casts to these types, the strict loader takes its rules from these ranges, and the blocking checks and the
+UI's column schemas are generated from here. A table is named after its asset: ``trial/als_recommendations`` is the
+table ``trial__als_recommendations`` and obeys the contract ``als_recommendations``.
+"""
+
+from __future__ import annotations
+
+from recsys_assets.contracts import choices, judgement, lists, publication, raw, split
+from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
+
+__all__ = ["MAX_ID", "PUBLISHED", "TABLES", "Column", "Reference", "Rule", "Table", "contract_of", "rules"]
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for module in (raw, split, lists, choices, judgement, publication)
+    for table in module.TABLES
+}
+
+PUBLISHED = (
+    "movies",
+    "links",
+    "recommendations",
+    "similar_movies",
+    "cold_start",
+    "holdout",
+    "holdout_recommendations",
+    "evaluation",
+    "comparisons",
+    "gates",
+    "als_settings",
+    "hybrid_weights",
+    "versions",
+    "publication",
+)
+
+
+def contract_of(table: str) -> Table:
+    """The contract that a table of the warehouse obeys: that of its name without the fit's prefix.
+
+    Raises
+    ------
+    KeyError
+        If there is none; every table needs one.
+    """
+    name = table.rsplit("__", 1)[-1]
+    if name not in TABLES:
+        raise KeyError(f"table {table!r} has no contract in contracts.py: add one to TABLES")
+    return TABLES[name]
