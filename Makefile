@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEER := .venv-surprise
 DATA := $(or $(RECSYS_DATA),data)
 
-.PHONY: help run test slow check dev bench lock sample clean
+.PHONY: help run test slow check dev bench bench-surprise lock sample clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.ready ## the whole graph on the embedded sample, to published recommendations
 	$(BIN)/recsys run --dataset sample
@@ -33,6 +34,9 @@ dev: $(VENV)/.ready ## Dagster's web UI with its daemon on http://127.0.0.1:3000
 bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
 	$(BIN)/python -m recsys_assets_tests.bench
 
+bench-surprise: $(PEER)/.ready ## Surprise on ML-100K's five folds, from RECSYS_DATASETS, in an environment of its own
+	$(PEER)/bin/python -m recsys_assets_tests.bench.surprise_peer $(DATA)/bench/surprise.json
+
 lock: ## resolve pyproject's ranges again into requirements.lock
 	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv lock --quiet --upgrade
@@ -51,4 +55,10 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# A peer to measure against, never a dependency: it wants NumPy 1 and comes as source, so a C compiler must be there.
+$(PEER)/.ready: | $(VENV)/.ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEER)
+	VIRTUAL_ENV=$(PEER) $(BIN)/uv pip install --quiet scikit-surprise==1.1.4 numpy==1.26.4 scipy==1.17.1 joblib==1.6.0
 	touch $@

@@ -25,7 +25,7 @@ from rich.table import Table
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import data_folder, project_folder
-from recsys_assets.storage.published import NotFoundError, NotPublishedError, Published
+from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 
 __all__ = ["app", "main"]
 
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+UNKNOWN = "–"
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="name in data/datasets.toml")]
 Length = Annotated[int, typer.Option("--n", "-n", min=1, max=1000, help="length of the list")]
@@ -55,6 +56,7 @@ def main() -> None:
 def run(
     dataset: Dataset = "sample",
     force: Annotated[bool, typer.Option("--force", help="make everything again")] = False,
+    full: Annotated[bool, typer.Option("--full", help="also the slow evaluation: cross-validation")] = False,
 ) -> None:
     """Bring a data set up to date: raw files to published tables, through all gates."""
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
@@ -67,7 +69,7 @@ def run(
 
         prepare_home()
         instance = dg.DagsterInstance.get()
-        planned = plan(dataset, instance, force=force)
+        planned = plan(dataset, instance, force=force, with_slow=full)
     if not planned.reasons:
         out.print(f"{dataset}: all {planned.n_assets} assets are up to date; nothing was made again.")
         _summary(dataset)
@@ -115,13 +117,7 @@ def top(
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
-    answer = _publication(dataset).top(user_id, strategy=strategy, n=n)
-    table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
-    for heading in ("rank", "movie_id", "title", "genres", "score"):
-        table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
-    for row in answer.rows:
-        table.add_row(*(_cell(value) for value in row))
-    out.print(table)
+    _list(_publication(dataset).top(user_id, strategy=strategy, n=n), measure="score")
 
 
 @app.command()
@@ -132,13 +128,7 @@ def similar(
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
-    answer = _publication(dataset).similar(movie, method=method, n=n)
-    table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
-    for heading in ("rank", "movie_id", "title", "genres", "similarity"):
-        table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
-    for row in answer.rows:
-        table.add_row(*(_cell(value) for value in row))
-    out.print(table)
+    _list(_publication(dataset).similar(movie, method=method, n=n), measure="similarity")
 
 
 @app.command()
@@ -152,7 +142,9 @@ def report(
     for heading in ("gate", "measured", "must be", "distance"):
         gates.add_column(heading, justify="left" if heading == "gate" else "right")
     for gate, measured, comparison, threshold, distance in _publication(dataset).gates():
-        gates.add_row(gate, f"{measured:.4g}", f"{comparison} {threshold:.4g}", f"{distance:+.3g}")
+        gates.add_row(
+            gate, _figure(measured, ".4g"), f"{comparison} {threshold:.4g}", _figure(distance, "+.3g")
+        )
     out.print(gates)
     path = data_folder() / "reports" / f"{dataset}.html"
     out.print(f"Full report: {path}", soft_wrap=True)
@@ -195,10 +187,24 @@ def _summary(dataset: str) -> None:
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for model, ndcg, low, high, recall, hits, coverage, _ in board:
         table.add_row(
-            model, f"{ndcg:.4f}", f"{low:.3f}–{high:.3f}", f"{recall:.4f}", f"{hits:.3f}", f"{coverage:.3f}"
+            model,
+            _figure(ndcg, ".4f"),
+            UNKNOWN if low is None else f"{low:.3f}–{high:.3f}",
+            _figure(recall, ".4f"),
+            _figure(hits, ".3f"),
+            _figure(coverage, ".3f"),
         )
     out.print(table)
     out.print(f"Tables: {published.path}", soft_wrap=True)
+
+
+def _list(answer: Answer, *, measure: str) -> None:
+    table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
+    for heading in ("rank", "movie_id", "title", "genres", measure):
+        table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
+    for row in answer.rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
 
 
 def _publication(dataset: str) -> Published:
@@ -213,3 +219,8 @@ def _complain(problem: str) -> None:
 
 def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
+
+
+def _figure(value: float | None, form: str) -> str:
+    """A figure, or a dash where there was too little to judge."""
+    return UNKNOWN if value is None else format(value, form)

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from recsys_assets.definitions import defs
-from recsys_assets.defs.automation.jobs import everything
+from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
 from recsys_assets.defs.resources import Project, lock_of
 from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.settings import archives_folder, data_folder, project_folder
@@ -62,17 +62,23 @@ def prepare_home() -> Path:
     return home
 
 
-def plan(dataset: str, instance: dg.DagsterInstance, *, force: bool) -> Plan:
-    """Find out what a run on the data set has to make; with ``force``, everything."""
+def plan(dataset: str, instance: dg.DagsterInstance, *, force: bool = False, with_slow: bool = False) -> Plan:
+    """Find out what a run on the data set has to make; with ``force``, everything.
+
+    The slow evaluation is left as it is, made or not, unless it is asked for.
+    """
     definitions = defs()
     project = Project(data=str(data_folder()), archives=str(archives_folder() or ""))
     graph = definitions.resolve_asset_graph()
+    slow = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in SLOW_GROUPS}
+    left_out = frozenset() if with_slow else frozenset(slow)
+    keys = [key for key in graph.toposorted_asset_keys if key not in left_out]
     if force:
-        reasons = dict.fromkeys(graph.toposorted_asset_keys, "forced")
+        reasons = dict.fromkeys(keys, "forced")
     else:
-        reasons = stale_assets(definitions, instance, project, dataset)
-    job = definitions.resolve_job_def(everything.name).get_subset(asset_selection=set(reasons))
-    return Plan(dataset, reasons, len(job.all_node_defs) if reasons else 0, len(graph.toposorted_asset_keys))
+        reasons = stale_assets(definitions, instance, project, dataset, left_out=left_out)
+    job = definitions.resolve_job_def(full.name).get_subset(asset_selection=set(reasons))
+    return Plan(dataset, reasons, len(job.all_node_defs) if reasons else 0, len(keys))
 
 
 def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> Outcome:
@@ -105,7 +111,7 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     instance.add_event_listener(run_id, follow)
     result = (
         defs()
-        .resolve_job_def(everything.name)
+        .resolve_job_def(full.name)
         .execute_in_process(
             instance=instance,
             run_id=run_id,

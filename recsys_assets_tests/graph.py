@@ -257,13 +257,22 @@ def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetK
 
 def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
     """The world in which the whole graph has run on the sample, once in a session: read it, or copy it."""
-    return _finished(factory.getbasetemp() / "finished")
+    world, result, files = _finished(factory.getbasetemp() / "finished")
+    changed = sorted({str(path) for path, *_ in files ^ _files(world)})
+    assert not changed, f"a test has written into the world that all share: {changed}; give it a copy"
+    return world, result
 
 
 @cache
-def _finished(root: Path) -> tuple[World, dg.ExecuteInProcessResult]:
+def _finished(root: Path) -> tuple[World, dg.ExecuteInProcessResult, set[tuple[Path, int, int]]]:
     world = World.new(root)
-    return world, world.run("sample")
+    return world, world.run("sample"), _files(world)
+
+
+def _files(world: World) -> set[tuple[Path, int, int]]:
+    """The files of the data folder with their sizes and times of change."""
+    files = {path.relative_to(world.data): path.stat() for path in world.data.rglob("*") if path.is_file()}
+    return {(path, stat.st_size, stat.st_mtime_ns) for path, stat in files.items()}
 
 
 def recsys(world: World, *arguments: str) -> Spoken:

@@ -39,8 +39,8 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_strict_loader_accepts_every_generated_line(generated):
     with duckdb.connect() as connection:
         for raw in LAYOUTS["movielens-csv"][:2]:
-            file = FileToRead(generated / raw.file, raw.file, trusted=False)
-            replace_tables(connection, load_table(connection, raw, [file]))
+            file = FileToRead(generated / raw.file, raw.file, trusted=False, raw=raw)
+            replace_tables(connection, load_table(connection, raw.table, [file]))
         counts = connection.execute(
             "select (select count(*) from ratings), (select count(distinct user_id) from ratings), "
             "(select count(*) from movies), (select count(*) from rejected_ratings), "

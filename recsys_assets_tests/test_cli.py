@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -95,6 +96,18 @@ def test_the_report_shows_figures_gates_and_where_the_page_is(world: World) -> N
     assert all(gate in spoken.out for gate in GATES)
     assert str(world.data / "reports" / "sample.html") in spoken.out
     assert (world.data / "reports" / "sample.html").is_file()
+
+
+def test_figures_that_do_not_exist_are_dashes(world: World, tmp_path: Path) -> None:
+    copy = world.copy(tmp_path / "world")
+    with duckdb.connect(str(copy.data / "published" / "sample.duckdb")) as connection:
+        connection.execute("update evaluation set value = null, ci_low = null, ci_high = null, n_users = 0")
+        connection.execute("update gates set measured = null, distance = null where gate = 'ratings_min'")
+    spoken = recsys(copy, "report")
+    assert spoken.code == 0, spoken.err
+    rows = {line.split()[0]: line.split()[1:] for line in spoken.out.splitlines() if line.strip()}
+    assert rows["als"] == ["–"] * 5
+    assert rows["ratings_min"][0] == rows["ratings_min"][-1] == "–"
 
 
 def test_data_sets_are_listed_with_what_is_published_of_them(world: World) -> None:

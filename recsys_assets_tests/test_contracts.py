@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import duckdb
 import pytest
 
 from recsys_assets.contracts import PUBLISHED, TABLES, Table, contract_of, rules
+from recsys_assets.contracts.raw import RAW_TABLES
+from recsys_assets.storage.layouts import LAYOUTS
 
 EVERY_TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
 
@@ -128,8 +131,18 @@ def test_what_is_published_has_contracts() -> None:
 
 
 def test_every_raw_table_has_one_for_its_rejected_rows() -> None:
-    raw = ("movies", "ratings", "tags", "links", "genome_tags", "genome_scores")
-    assert all(TABLES[f"rejected_{name}"].may_be_empty for name in raw)
+    assert all(TABLES[f"rejected_{name}"].may_be_empty for name in RAW_TABLES)
+
+
+def test_every_file_of_a_layout_is_that_of_a_raw_table_and_gives_all_its_columns() -> None:
+    for raw in itertools.chain.from_iterable(LAYOUTS.values()):
+        assert raw.table in RAW_TABLES
+        assert list(raw.columns) == TABLES[raw.table].column_names
+
+
+def test_no_two_files_of_a_layout_have_one_name() -> None:
+    for layout in LAYOUTS.values():
+        assert len({raw.file for raw in layout}) == len(layout)
 
 
 def test_a_fit_s_table_obeys_the_contract_without_the_prefix() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -33,7 +34,7 @@ def drop(inbox: Inbox, name: str, content: str | bytes = GOOD) -> Path:
 
 
 def appended_ratings(connection: duckdb.DuckDBPyConnection, inbox: Inbox) -> list[tuple[object, ...]]:
-    tables = load_table(connection, INBOX_FILE, inbox.appended())
+    tables = load_table(connection, "ratings", inbox.appended())
     return connection.execute(f"select user_id, movie_id, rating from ({tables['ratings'].sql})").fetchall()
 
 
@@ -213,6 +214,17 @@ def test_a_crash_in_the_middle_of_the_copy_counts_once(
     assert appended_ratings(catalogue, inbox) == [(1, 2, 3.0), (1, 3, 4.0)]
 
 
+def test_what_a_killed_run_left_half_copied_is_swept(
+    inbox: Inbox, catalogue: duckdb.DuckDBPyConnection
+) -> None:
+    drop(inbox, "new.csv")
+    inbox.take_in(catalogue)
+    kept = names(inbox.appended_folder)
+    (inbox.appended_folder / ".staging-99999-0123456789abcdef-other.csv").write_text(HEADER)
+    assert inbox.take_in(catalogue) == []
+    assert names(inbox.appended_folder) == kept
+
+
 def test_the_state_names_what_was_appended_and_nothing_else(
     inbox: Inbox, tmp_path: Path, catalogue: duckdb.DuckDBPyConnection
 ) -> None:
@@ -250,17 +262,17 @@ def test_what_is_pending_has_a_state_of_its_own(inbox: Inbox) -> None:
 def raw_ratings(tmp_path: Path) -> Iterator[FileToRead]:
     path = tmp_path / "ratings.csv"
     path.write_text(GOOD)
-    yield FileToRead(path, path.name, trusted=False)
+    yield FileToRead(path, path.name, trusted=False, raw=INBOX_FILE)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
 def test_a_rating_given_again_supersedes_that_of_the_raw_files(
     trusted: bool, raw_ratings: FileToRead, inbox: Inbox, catalogue: duckdb.DuckDBPyConnection
 ) -> None:
-    raw = FileToRead(raw_ratings.path, raw_ratings.name, trusted)
+    raw = replace(raw_ratings, trusted=trusted)
     drop(inbox, "again.csv", HEADER + "1,2,5.0,1000000500\n1,3,1.0,900000000\n1,4,2.0,1000000000\n")
     inbox.take_in(catalogue)
-    tables = load_table(catalogue, INBOX_FILE, [raw, *inbox.appended()])
+    tables = load_table(catalogue, "ratings", [raw, *inbox.appended()])
     rows = catalogue.execute(f"select movie_id, rating from ({tables['ratings'].sql})").fetchall()
     assert rows == [(2, 5.0), (3, 4.0), (4, 2.0)]
     refused = catalogue.execute(

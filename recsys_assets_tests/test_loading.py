@@ -68,10 +68,16 @@ def load(
     for number, content in enumerate(contents):
         path = folder / f"{number}-{raw.file}"
         path.write_bytes(content)
-        files.append(FileToRead(path, path.name, trusted))
-    tables = load_table(connection, raw, files)
-    rows = connection.execute(tables[raw.table].sql).fetchall()
-    refused = connection.execute(tables[f"rejected_{raw.table}"].sql).fetchall()
+        files.append(FileToRead(path, path.name, trusted, raw))
+    return load_files(connection, files)
+
+
+def load_files(connection: duckdb.DuckDBPyConnection, files: Sequence[FileToRead]) -> Loaded:
+    """Files of one table, each in its own layout."""
+    table = files[0].raw.table
+    tables = load_table(connection, table, files)
+    rows = connection.execute(tables[table].sql).fetchall()
+    refused = connection.execute(tables[f"rejected_{table}"].sql).fetchall()
     return Loaded(
         rows,
         {(file, line): reason for file, line, _, reason in refused},
@@ -309,7 +315,7 @@ def test_files_join_and_refused_rows_name_theirs(
 
 
 def test_no_files_are_an_empty_table(catalogue: duckdb.DuckDBPyConnection) -> None:
-    tables = load_table(catalogue, raw_table("movielens-csv", "tags"), [])
+    tables = load_table(catalogue, "tags", [])
     assert catalogue.execute(tables["tags"].sql).fetchall() == []
     assert catalogue.execute(tables["rejected_tags"].sql).fetchall() == []
 
@@ -321,7 +327,8 @@ def test_a_name_with_signs_of_a_pattern_is_one_file(
     for name in ("ratings*.csv", "ratings[-x]2.csv", "ratings?2.csv", "it's.csv"):
         (tmp_path / name).write_bytes(ratings_file(GOOD[0]))
         for trusted in (False, True):
-            tables = load_table(catalogue, CSV_RATINGS, [FileToRead(tmp_path / name, name, trusted)])
+            file = FileToRead(tmp_path / name, name, trusted, CSV_RATINGS)
+            tables = load_table(catalogue, "ratings", [file])
             assert catalogue.execute(tables["ratings"].sql).fetchall()[0][0] == 1
             assert catalogue.execute("select count(*) from temp.parsed").fetchall() == [(1,)]
             assert catalogue.execute("from temp.refused").fetchall() == []
@@ -501,10 +508,13 @@ CLEAN = {
         ).decode("latin-1")
         + f"4|unknown||||{FLAGS_100K[2].decode()}\n",
         "ratings": "196\t2\t3\t881250949\n186\t3\t4\t891717742\n",
+        "users": "1|24|M|technician|85711\n2|7|F|none|T8H1N\n30|||| \n",
+        "official_folds": "196\t2\t3\t881250949\n186\t3\t4\t891717742\n",
     },
     "ml-1m": {
         "movies": "1::Misérables, \"Les\": Part 1 (1995)::Drama|War\n2::Children's (1999)::Children's\n",
         "ratings": "1::2::5::978300760\n2::3::3::978302109\n",
+        "users": "1::F::1::10::48067\n2::M::56::16::70072-1234\n3::M::25::0::\n4::F::45::20::02460\n5::::::9::1\n",
     },
 }
 
@@ -545,6 +555,94 @@ def test_latin_1_titles_of_ml_1m(catalogue: duckdb.DuckDBPyConnection, tmp_path:
     ]
 
 
+USERS = {
+    "ml-100k": [(1, 24, "M", "technician"), (2, 7, "F", "none"), (30, None, None, None)],
+    "ml-1m": [
+        (1, 1, "F", "K-12 student"),
+        (2, 56, "M", "self-employed"),
+        (3, 25, "M", "other"),
+        (4, 45, "F", "writer"),
+        (5, None, None, "homemaker"),
+    ],
+}
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["strict", "fast"])
+@pytest.mark.parametrize("layout", USERS)
+def test_users_read_as_they_stand_and_occupations_in_words(
+    layout: str, trusted: bool, catalogue: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    raw = raw_table(layout, "users")
+    loaded = load(catalogue, tmp_path, CLEAN[layout]["users"].encode(), raw=raw, trusted=trusted)
+    assert loaded.rows == USERS[layout]
+    assert loaded.refused == {}
+
+
+def test_a_user_twice_or_of_no_possible_age_is_refused(
+    catalogue: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    content = b"1|24|M|writer|1\n1|25|M|writer|1\n2|0|F|writer|1\n3|121|F|writer|1\n"
+    loaded = load(catalogue, tmp_path, content, raw=raw_table("ml-100k", "users"))
+    assert loaded.rows == [(1, 24, "M", "writer")]
+    assert loaded.refused == {
+        2: "(user_id) stands in an earlier line",
+        3: "age is outside 1 – 120",
+        4: "age is outside 1 – 120",
+    }
+
+
+FOLDS = {raw.file: raw for raw in LAYOUTS["ml-100k"] if raw.table == "official_folds"}
+
+
+def written(folder: Path, raw: RawTable, content: bytes, *, trusted: bool = False) -> FileToRead:
+    (folder / raw.file).write_bytes(content)
+    return FileToRead(folder / raw.file, raw.file, trusted, raw)
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["strict", "fast"])
+def test_the_files_of_the_folds_make_one_table_that_names_the_fold(
+    trusted: bool, catalogue: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    line = b"1\t2\t3\t881250949\n"
+    files = [
+        written(tmp_path, FOLDS["u1.test"], line, trusted=trusted),
+        written(tmp_path, FOLDS["u4.test"], line + b"1\t3\t5\t881250950\n", trusted=trusted),
+    ]
+    loaded = load_files(catalogue, files)
+    assert [row[:4] for row in loaded.rows] == [("u1", 1, 2, 3.0), ("u4", 1, 2, 3.0), ("u4", 1, 3, 5.0)]
+    assert loaded.reasons == {}
+
+
+def test_bad_rows_of_the_folds_are_refused_by_file_and_line(
+    catalogue: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    files = [
+        written(tmp_path, FOLDS["u1.test"], b"1\t2\t3\t881250949\n1\t77\t3\t881250949\n"),
+        written(tmp_path, FOLDS["u2.test"], b"1,2,3,881250949\n1\t3\t5\t881250950\n1\t3\t4\t881250951\n"),
+    ]
+    loaded = load_files(catalogue, files)
+    assert [row[:4] for row in loaded.rows] == [("u1", 1, 2, 3.0), ("u2", 1, 3, 5.0)]
+    assert loaded.reasons == {
+        ("u1.test", 2): "movie_id is not in movies",
+        ("u2.test", 1): "malformed: expected user TAB movie TAB rating TAB seconds",
+        ("u2.test", 3): "(fold, user_id, movie_id) stands in an earlier line",
+    }
+
+
+@pytest.mark.parametrize(("trusted", "line"), [(False, 1), (True, 0)], ids=["strict", "fast"])
+def test_files_of_unlike_layouts_make_one_table(
+    trusted: bool, line: int, catalogue: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    old = raw_table("ml-100k", "ratings")
+    files = [
+        written(tmp_path, old, b"1\t2\t3\t881250949\n2\t3\t4\t881250950\n", trusted=trusted),
+        written(tmp_path, CSV_RATINGS, ratings_file(b"1,2,4.5,881250999", b"3,x,3.0,881250999")),
+    ]
+    loaded = load_files(catalogue, files)
+    assert [row[:3] for row in loaded.rows] == [(1, 2, 4.5), (2, 3, 4.0)]
+    assert loaded.reasons == {("ratings.csv", 3): MALFORMED, ("u.data", line): RATED_AGAIN}
+
+
 @pytest.mark.parametrize(
     ("layout", "table", "line"),
     [
@@ -553,6 +651,13 @@ def test_latin_1_titles_of_ml_1m(catalogue: duckdb.DuckDBPyConnection, tmp_path:
         ("ml-100k", "ratings", '"196"\t2\t3\t881250949'),
         ("ml-100k", "movies", "1|A (1995)|||||0|0"),
         ("ml-100k", "movies", "1|A (1995)||||2" + "|0" * 18),
+        ("ml-100k", "users", "4|24|M|technician"),
+        ("ml-100k", "users", "4|twenty|M|technician|85711"),
+        ("ml-100k", "users", "4|1000|M|technician|85711"),
+        ("ml-100k", "users", "4|24|X|technician|85711"),
+        ("ml-100k", "official_folds", "196 2 3 881250949"),
+        ("ml-1m", "users", "6::F::25::21::48067"),
+        ("ml-1m", "users", "6::F::25::writer::48067"),
         ("ml-1m", "ratings", "1:2:5:978300760"),
         ("ml-1m", "ratings", "1::2::5::978300760::"),
         ("ml-1m", "movies", "1::A (1995)"),
@@ -609,9 +714,35 @@ def test_on_real_files_both_loaders_agree_and_nothing_is_refused(
                 continue
             read = []
             for trusted in (True, False):
-                tables = load_table(connection, raw, [FileToRead(tmp_path / raw.file, raw.file, trusted)])
+                file = FileToRead(tmp_path / raw.file, raw.file, trusted, raw)
+                tables = load_table(connection, raw.table, [file])
                 replace_tables(connection, tables)
                 read.append(connection.execute(f"from {raw.table} order by all").fetchall())
                 assert connection.execute(f"from rejected_{raw.table}").fetchall() == []
             assert read[0] == read[1]
             assert read[0]
+
+
+@pytest.mark.slow
+def test_the_official_folds_are_disjoint_and_make_up_all_ratings(
+    datasets_folder: Path, tmp_path: Path
+) -> None:
+    members = ["u.item", "u.data", "u.user", *FOLDS]
+    archive = datasets_folder / "ml-100k.zip"
+    extract(archive, tmp_path, [f"ml-100k/{name}" for name in members], max_bytes=10**8, max_ratio=100)
+    with duckdb.connect() as connection:
+        for table in ("movies", "ratings", "users", "official_folds"):
+            layout = [raw for raw in LAYOUTS["ml-100k"] if raw.table == table]
+            files = [FileToRead(tmp_path / raw.file, raw.file, trusted=True, raw=raw) for raw in layout]
+            replace_tables(connection, load_table(connection, table, files))
+        ask = connection.execute
+        sizes = ask("select fold, count(*) from official_folds group by fold order by fold").fetchall()
+        assert sizes == [(f"u{number}", 20_000) for number in range(1, 6)]
+        columns = "user_id, movie_id, rating, rated_at"
+        for one, other in itertools.permutations(("official_folds", "ratings")):
+            difference = f"select {columns} from {one} except all select {columns} from {other}"
+            assert ask(difference).fetchall() == []
+        assert ask("select count(*), count(age), min(age), max(age) from users").fetchall() == [
+            (943, 943, 7, 73)
+        ]
+        assert ask("select count(*) from ratings anti join users using (user_id)").fetchall() == [(0,)]

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from recsys_assets.contracts.raw import RAW_TABLES
 from recsys_assets.registry import DatasetSpec, Registry, Source, load_registry
 from recsys_assets.settings import project_folder
 from recsys_assets.storage import raw_files as module
@@ -159,8 +160,8 @@ def test_optional_files_may_be_missing(tmp_path: Path, mine: DatasetSpec) -> Non
     write(tmp_path / "incoming", {name: WORLD[name] for name in NEEDED})
     files = raw_files(tmp_path, mine)
     assert sorted(file.name for file in files.acquire(mine).files) == sorted(NEEDED)
-    read = {raw.file: files.to_read(mine, raw) for raw in LAYOUTS["movielens-csv"]}
-    assert [name for name, found in read.items() if found] == list(NEEDED)
+    read = {raw.table: files.to_read(mine, raw.table) for raw in LAYOUTS["movielens-csv"]}
+    assert [table for table, found in read.items() if found] == ["movies", "ratings"]
 
 
 def test_an_optional_file_taken_away_is_not_read_any_more(
@@ -169,8 +170,7 @@ def test_an_optional_file_taken_away_is_not_read_any_more(
     files.acquire(mine)
     (tmp_path / "incoming" / "tags.csv").unlink()
     files.acquire(mine)
-    tags = next(raw for raw in LAYOUTS["movielens-csv"] if raw.table == "tags")
-    assert files.to_read(mine, tags) == []
+    assert files.to_read(mine, "tags") == []
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -190,7 +190,7 @@ def test_a_needed_file_that_is_missing_is_named_and_the_last_good_ones_stay(
 def test_nothing_can_be_read_before_it_was_fetched(files: RawFiles, mine: DatasetSpec) -> None:
     assert files.manifest("mine") is None
     with pytest.raises(FileNotFoundError, match="no raw files of mine: materialise raw_files first"):
-        files.to_read(mine, LAYOUTS["movielens-csv"][0])
+        files.to_read(mine, "movies")
 
 
 def test_the_digest_is_of_the_contents_wherever_they_came_from(
@@ -238,8 +238,7 @@ def test_files_with_a_pinned_digest_and_only_these_are_trusted(tmp_path: Path) -
     packed = spec("ml-x", archive="ml-x.zip", sha256=pinned)
     files = raw_files(tmp_path / "data", packed, archives=tmp_path / "archives")
     assert {file.name: file.trusted for file in files.acquire(packed).files} == dict.fromkeys(NEEDED, True)
-    movies = LAYOUTS["movielens-csv"][0]
-    assert [file.trusted for file in files.to_read(packed, movies)] == [True]
+    assert [file.trusted for file in files.to_read(packed, "movies")] == [True]
 
 
 def test_another_digest_than_the_pinned_one_leaves_the_last_good_files(tmp_path: Path) -> None:
@@ -293,6 +292,62 @@ def test_a_change_in_the_registry_s_entry_fetches_anew(tmp_path: Path) -> None:
     assert [file.trusted for file in after.files] == [True, True]
 
 
+FLAGS = "|".join(["0"] * 8 + ["1"] + ["0"] * 10)
+OLD_WORLD = {
+    "u.item": "".join(f"{m}|Misérables {m} (1995)|||x|{FLAGS}\n" for m in (1, 2, 3)).encode("latin-1"),
+    "u.data": "1\t3\t5\t881250949\n2\t3\t4\t881250950\n1\t2\t3\t881250951\n",
+    "u.user": "1|24|M|writer|85711\n2|53|F|other|94043\n",
+    "u1.test": "1\t3\t5\t881250949\n",
+    "u2.test": "2\t3\t4\t881250950\n1\t2\t3\t881250951\n",
+}
+
+
+def test_a_table_s_files_are_all_read_each_in_its_own_layout(tmp_path: Path) -> None:
+    write(tmp_path / "incoming", OLD_WORLD)
+    old = spec("old", layout="ml-100k", folder="incoming")
+    files = raw_files(tmp_path, old)
+    files.acquire(old)
+    assert [(file.name, file.raw.file) for file in files.to_read(old, "official_folds")] == [
+        ("u1.test", "u1.test"),
+        ("u2.test", "u2.test"),
+    ]
+    tables = loaded(files, old)
+    assert [row[:4] for row in tables["official_folds"]] == [
+        ("u1", 1, 3, 5.0),
+        ("u2", 1, 2, 3.0),
+        ("u2", 2, 3, 4.0),
+    ]
+    assert tables["users"] == [(1, 24, "M", "writer"), (2, 53, "F", "other")]
+    assert tables["tags"] == []
+
+
+def test_a_layout_that_reads_more_files_than_before_fetches_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zip_up(tmp_path / "archives", "old", OLD_WORLD)
+    old = spec("old", layout="ml-100k", archive="old.zip")
+    files = raw_files(tmp_path, old, archives=tmp_path / "archives")
+    with monkeypatch.context() as patched:
+        patched.setitem(LAYOUTS, "ml-100k", [raw for raw in LAYOUTS["ml-100k"] if not raw.optional])
+        before = files.acquire(old)
+    assert {file.name for file in before.files} == {"u.item", "u.data"}
+    assert not files.unchanged(old, before)
+    assert {file.name for file in files.acquire(old).files} == OLD_WORLD.keys()
+
+
+def test_what_a_killed_run_left_half_written_is_swept_and_other_data_sets_keep_theirs(
+    files: RawFiles, mine: DatasetSpec
+) -> None:
+    others = write(files.folder("other"), {".staging-99999-tags.csv": "half"})
+    write(files.folder("mine"), {".staging-99999-tags.csv": "half", ".staging-99999-manifest.json": "{"})
+    files.acquire(mine)
+    assert stored(files, "mine") == WORLD
+    write(files.folder("mine"), {".staging-99999-tags.csv": "half"})
+    files.acquire(mine)
+    assert stored(files, "mine") == WORLD
+    assert (others / ".staging-99999-tags.csv").exists()
+
+
 def cut(tmp_path: Path, *, n_movies: int, **source: Any) -> tuple[RawFiles, DatasetSpec]:
     write(tmp_path / "incoming", WORLD)
     subset = spec("cut", subset_of="mine", n_movies=n_movies, **source)
@@ -322,13 +377,10 @@ def test_a_subset_has_all_rows_of_its_movies_and_no_others(tmp_path: Path) -> No
 def loaded(files: RawFiles, entry: DatasetSpec) -> dict[str, list[Any]]:
     """Every table of a data set, sorted; no row may be rejected."""
     with duckdb.connect() as connection:
-        for raw in LAYOUTS[entry.layout]:
-            replace_tables(connection, load_table(connection, raw, files.to_read(entry, raw)))
-            assert connection.execute(f"from rejected_{raw.table}").fetchall() == []
-        return {
-            raw.table: connection.execute(f"from {raw.table} order by all").fetchall()
-            for raw in LAYOUTS[entry.layout]
-        }
+        for table in RAW_TABLES:
+            replace_tables(connection, load_table(connection, table, files.to_read(entry, table)))
+            assert connection.execute(f"from rejected_{table}").fetchall() == []
+        return {table: connection.execute(f"from {table} order by all").fetchall() for table in RAW_TABLES}
 
 
 def test_a_subset_of_everything_is_the_same_tables(tmp_path: Path) -> None:
@@ -404,10 +456,7 @@ def test_a_catalogue_may_hold_the_genome_alone(tmp_path: Path) -> None:
 
 
 def test_a_subset_of_ml_100k_is_written_in_the_csv_layout(tmp_path: Path) -> None:
-    flags = "|".join(["0"] * 8 + ["1"] + ["0"] * 10)
-    movies = "".join(f"{m}|Misérables {m} (1995)|||x|{flags}\n" for m in (1, 2, 3))
-    ratings = "1\t3\t5\t881250949\n2\t3\t4\t881250950\n1\t2\t3\t881250951\n"
-    write(tmp_path / "incoming", {"u.item": movies.encode("latin-1"), "u.data": ratings})
+    write(tmp_path / "incoming", OLD_WORLD)
     subset = spec("cut", subset_of="old", n_movies=2)
     files = raw_files(tmp_path, spec("old", layout="ml-100k", folder="incoming"), subset)
     files.acquire(subset)
@@ -450,3 +499,19 @@ def test_the_mini_edition_is_cut_from_real_movielens_with_a_real_genome(
     assert len(tables["genome_scores"]) == 100 * len(tables["genome_tags"])
     (files.folder(mini.name) / "manifest.json").unlink()
     assert files.acquire(mini).digest == manifest.digest
+
+
+@pytest.mark.slow
+def test_a_raw_folder_of_ml_100k_from_before_its_folds_were_read_is_fetched_again(
+    datasets_folder: Path, tmp_path: Path
+) -> None:
+    registry = load_registry(project_folder() / "data" / "datasets.toml")
+    now = registry.dataset("ml-100k")
+    ratings_alone = {name: now.source.sha256[name] for name in ("u.data", "u.item")}
+    then = now.model_copy(update={"source": now.source.model_copy(update={"sha256": ratings_alone})})
+    files = RawFiles(tmp_path, registry, datasets_folder)
+    assert {file.name for file in files.acquire(then).files} == ratings_alone.keys()
+    manifest = files.acquire(now)
+    assert {file.name for file in manifest.files} == {raw.file for raw in LAYOUTS["ml-100k"]}
+    assert all(file.trusted for file in manifest.files)
+    assert files.acquire(now) == manifest

@@ -56,6 +56,12 @@ def test_the_shipped_downloads_are_secure_and_pinned_or_said_to_change(shipped: 
     assert {name for name, source in downloads.items() if source.md5 is None} == {"ml-latest-small"}
 
 
+def test_every_file_of_ml_100k_is_pinned(shipped: Registry) -> None:
+    pinned = shipped.dataset("ml-100k").source.sha256
+    assert pinned.keys() == {raw.file for raw in LAYOUTS["ml-100k"]}
+    assert len(set(pinned.values())) == len(pinned)
+
+
 def test_entries_carry_their_names_and_catalogues_are_found_as_entries(shipped: Registry) -> None:
     for name, spec in {**shipped.datasets, **shipped.catalogues}.items():
         assert spec.name == name

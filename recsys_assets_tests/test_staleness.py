@@ -121,6 +121,18 @@ def test_reasons_stand_in_the_order_of_the_graph(world: World) -> None:
         assert not parents & set(stale[stale.index(name) :])
 
 
+@pytest.mark.parametrize("like_rating", [4.0, 3.75])
+def test_an_artifact_that_comes_out_the_same_leaves_what_follows_fresh(
+    copy: World, like_rating: float
+) -> None:
+    before = copy.versions("sample")
+    # No rating lies between 3.75 and 4 stars, so that both settings find the same likes.
+    config = {"trial__popularity_scores": {"config": {"like_rating": like_rating}}}
+    assert copy.run("sample", ["trial/popularity_scores"], config=config).success
+    assert copy.versions("sample") == before
+    assert copy.stale("sample") == {}
+
+
 def test_an_artifact_that_comes_out_otherwise_makes_what_follows_stale(copy: World) -> None:
     assert copy.run(
         "sample",

@@ -174,7 +174,7 @@ def ranking_values(
 def figures(model: str, measured: UserValues, bootstrap: Bootstrap) -> Iterator[Figure]:
     """The mean of each series over users, with its interval."""
     means = bootstrap_means(measured.values, **asdict(bootstrap))
-    for (segment, metric, k), numbers in zip(measured.series, _rows(means), strict=True):
+    for (segment, metric, k), numbers in zip(measured.series, interval_rows(means), strict=True):
         yield Figure(model, segment, metric, k, *numbers)
 
 
@@ -191,7 +191,7 @@ def comparisons(
     if measured.series != other.series:
         raise ValueError(f"{model} and {baseline} were measured on different series; measure both alike")
     differences = paired_difference(measured.values, other.values, **asdict(bootstrap))
-    for (segment, metric, k), numbers in zip(measured.series, _rows(differences), strict=True):
+    for (segment, metric, k), numbers in zip(measured.series, interval_rows(differences), strict=True):
         yield Comparison(model, baseline, segment, metric, k, *numbers)
 
 
@@ -260,7 +260,8 @@ def likes_of(relevant: SparseRows, kept: NDArray[np.bool_]) -> SparseRows:
     return part
 
 
-def _rows(intervals: Intervals) -> Iterator[tuple[float, float, float, int]]:
+def interval_rows(intervals: Intervals) -> Iterator[tuple[float, float, float, int]]:
+    """Each series' value, both ends and number of users, one after the other."""
     for value, low, high, n in zip(intervals.value, intervals.low, intervals.high, intervals.n, strict=True):
         yield float(value), float(low), float(high), int(n)
 

@@ -1,26 +1,27 @@
-"""How sure a mean over users is: percentile bootstrap intervals, of means and of paired differences."""
+"""How sure a figure over users is: percentile bootstrap intervals of means, differences and functions of totals."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Intervals", "bootstrap_means", "paired_difference"]
+__all__ = ["Intervals", "bootstrap_means", "bootstrap_totals", "paired_difference"]
 
 RESAMPLES_PER_BLOCK = 64
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Means over users with their bootstrap intervals; every field has the shape of one user's values.
+    """Figures over users with their bootstrap intervals; every field has the shape of one user's values.
 
     Attributes
     ----------
-    value : the mean over the users for whom the series is defined
+    value : the mean over the users for whom the series is defined, or what :func:`bootstrap_totals` was asked for
     low, high : the interval's ends
     n : number of those users; where it is 0 the other fields are NaN
     """
@@ -63,10 +64,7 @@ def bootstrap_means(
         If a value is infinite, ``n_resamples`` is not positive or ``confidence`` is outside (0, 1).
     """
     _check_finite("values", values)
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1; got {n_resamples}; 1000 is usual")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1; got {confidence}; give a share such as 0.95")
+    _check_resampling(n_resamples, confidence)
     shape = values.shape[1:]
     series = values.reshape(len(values), math.prod(shape))
     series = series[~np.isnan(series).all(axis=1)].astype(np.float64, copy=False)
@@ -109,6 +107,57 @@ def paired_difference(
     return bootstrap_means(a - b, n_resamples=n_resamples, confidence=confidence, seed=seed)
 
 
+def bootstrap_totals(
+    values: NDArray[np.floating],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    n_resamples: int,
+    confidence: float,
+    seed: int,
+) -> Intervals:
+    """Return figures that are functions of totals over users, with their percentile bootstrap intervals.
+
+    For figures that weigh users by how much they did, such as √(Σ_u squared error_u / Σ_u n_u): users are drawn whole,
+    as in :func:`bootstrap_means`, since one user's rows resemble each other (a cluster bootstrap; Davison and Hinkley
+    1997, "Bootstrap Methods and their Application", section 3.8). A paired difference is a statistic of both models'
+    columns.
+
+    Parameters
+    ----------
+    values : shape (n_users, n_columns), what each user adds to each total
+    statistic : turns totals of shape (n, n_columns) into figures of shape (n, n_figures), row by row; NaN where
+        undefined, as for the zero totals of no users
+    confidence : in (0, 1), e.g. 0.95
+
+    Returns
+    -------
+    fields of shape (n_figures,); n is the number of users
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, ``n_resamples`` is not positive or ``confidence`` is outside (0, 1).
+    """
+    _check_finite("values", values)
+    if np.isnan(values).any():
+        raise ValueError(f"values has {np.isnan(values).sum()} NaN; a user without rows adds 0 to a total")
+    _check_resampling(n_resamples, confidence)
+    columns = values.astype(np.float64, copy=False)
+    blocks = _count_blocks(n_resamples, len(columns), np.random.default_rng(seed))
+    with threadpool_limits(limits=1, user_api="blas"):
+        value = statistic(np.ones((1, len(columns))) @ columns)[0]
+        resampled = np.vstack([statistic(counts @ columns) for counts in blocks])
+    low, high = _central_range(resampled, confidence)
+    return Intervals(value, low, high, np.full(value.shape, len(columns), dtype=np.int64))
+
+
+def _check_resampling(n_resamples: int, confidence: float) -> None:
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1; got {n_resamples}; 1000 is usual")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1; got {confidence}; give a share such as 0.95")
+
+
 def _check_finite(name: str, values: NDArray[np.floating]) -> None:
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
@@ -122,14 +171,8 @@ def _resampled_means(
     deviation: NDArray[np.float64], defined: NDArray[np.float64], n_resamples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return the means of every resample, shape (n_resamples, n_series)."""
-    n_users, n_series = deviation.shape
-    means = np.full((n_resamples, n_series), np.nan)
-    if n_users == 0:
-        return means
-    for start in range(0, n_resamples, RESAMPLES_PER_BLOCK):
-        block = means[start : start + RESAMPLES_PER_BLOCK]
-        block[:] = _weighted_means(_multinomial_counts(len(block), n_users, rng), deviation, defined)
-    return means
+    blocks = _count_blocks(n_resamples, len(deviation), rng)
+    return np.vstack([_weighted_means(counts, deviation, defined) for counts in blocks])
 
 
 def _weighted_means(
@@ -142,13 +185,14 @@ def _weighted_means(
     return means
 
 
-def _multinomial_counts(n_resamples: int, n_users: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return how often each resample draws each user, shape (n_resamples, n_users)."""
-    counts = np.empty((n_resamples, n_users))
-    for row in counts:
+def _count_blocks(n_resamples: int, n_users: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each resample draws each user, a block of rows at a time, each of n_users columns."""
+    for start in range(0, n_resamples, RESAMPLES_PER_BLOCK):
+        counts = np.empty((min(RESAMPLES_PER_BLOCK, n_resamples - start), n_users))
         # Counting draws is many times faster than Generator.multinomial, which samples a binomial per user.
-        row[:] = np.bincount(rng.integers(n_users, size=n_users), minlength=n_users)
-    return counts
+        for row in counts if n_users else ():
+            row[:] = np.bincount(rng.integers(n_users, size=n_users), minlength=n_users)
+        yield counts
 
 
 def _central_range(resampled: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:

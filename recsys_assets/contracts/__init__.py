@@ -7,20 +7,33 @@ table ``trial__als_recommendations`` and obeys the contract ``als_recommendation
 
 from __future__ import annotations
 
-from recsys_assets.contracts import choices, judgement, lists, publication, raw, split
+from recsys_assets.contracts import (
+    choices,
+    exploration,
+    judgement,
+    lists,
+    publication,
+    rating_prediction,
+    raw,
+    split,
+)
 from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
 
 __all__ = ["MAX_ID", "PUBLISHED", "TABLES", "Column", "Reference", "Rule", "Table", "contract_of", "rules"]
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for module in (raw, split, lists, choices, judgement, publication)
+    for module in (raw, exploration, split, lists, choices, judgement, rating_prediction, publication)
     for table in module.TABLES
 }
 
 PUBLISHED = (
     "movies",
     "links",
+    "dataset_statistics",
+    "rating_distribution",
+    "ratings_over_time",
+    "genre_shares",
     "recommendations",
     "similar_movies",
     "cold_start",
@@ -31,6 +44,12 @@ PUBLISHED = (
     "gates",
     "als_settings",
     "hybrid_weights",
+    "predicted_ratings_top",
+    "default_ratings",
+    "holdout_rating_predictions",
+    "rating_calibration",
+    "rating_settings",
+    "rating_blends",
     "versions",
     "publication",
 )

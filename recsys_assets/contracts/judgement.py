@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recsys_assets.contracts.columns import CI_HIGH, CI_LOW, METRIC, MODEL, N_USERS, SEGMENT, SPLIT, K
 from recsys_assets.contracts.schema import Column, Table
 
-__all__ = ["TABLES"]
+__all__ = ["COMPARISONS", "EVALUATION", "TABLES"]
 
-_EVALUATION = Table(
+EVALUATION = Table(
     "evaluation",
     "Every measured figure, one row each.",
     (
@@ -23,7 +25,7 @@ _EVALUATION = Table(
     ),
     key=("model", "split", "segment", "metric", "k"),
 )
-_COMPARISONS = Table(
+COMPARISONS = Table(
     "comparisons",
     "Paired differences of two models over the same users.",
     (
@@ -56,4 +58,10 @@ _GATES = Table(
     may_be_empty=True,
 )
 
-TABLES = (_EVALUATION, _COMPARISONS, _GATES)
+TABLES = (
+    EVALUATION,
+    COMPARISONS,
+    replace(EVALUATION, name="ranking_evaluation", comment="Figures of lists on test rows."),
+    replace(COMPARISONS, name="ranking_comparisons", comment="Paired differences of lists."),
+    _GATES,
+)

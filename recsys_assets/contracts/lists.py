@@ -60,7 +60,7 @@ _SIMILAR_MOVIES = Table(
     "similar_movies",
     "Nearest movies per method, from all ratings.",
     (
-        Column("method", "VARCHAR", "als (item factors), content, or genome (tag relevance alone)"),
+        Column("method", "VARCHAR", "als or svdpp (item factors), content, or genome (tag relevance alone)"),
         *_SIMILARITY,
     ),
     key=("method", "movie_id", "rank"),
@@ -101,6 +101,7 @@ TABLES = (
         comment="Top-N per user and strategy from models fitted on training and validation rows: what is judged.",
     ),
     _similar("als", "ALS item factors"),
+    _similar("svdpp", "SVD++ item factors"),
     _similar("content", "content vectors"),
     replace(_similar("genome", "tag-genome relevance"), may_be_empty=True),
     _SIMILAR_MOVIES,

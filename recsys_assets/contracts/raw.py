@@ -69,7 +69,38 @@ _GENOME_SCORES = Table(
     references=(IN_MOVIES, Reference("tag_id", "genome_tags", "tag_id")),
     may_be_empty=True,
 )
-RAW_TABLES = (_MOVIES, RATINGS, _TAGS, _LINKS, _GENOME_TAGS, _GENOME_SCORES)
+_USERS = Table(
+    "users",
+    "Who the users are, where the data set says it. Zip codes are left out.",
+    (
+        USER,
+        Column(
+            "age",
+            "INTEGER",
+            "years; in ML-1M the lower end of a bracket: 1, 18, 25, 35, 45, 50 or 56 for 56 and over",
+            nullable=True,
+            minimum=1,
+            maximum=120,
+        ),
+        Column("gender", "VARCHAR", "F or M", nullable=True),
+        Column("occupation", "VARCHAR", "in the data set's own words", nullable=True, max_length=100),
+    ),
+    key=("user_id",),
+    may_be_empty=True,
+)
+_OFFICIAL_FOLDS = Table(
+    "official_folds",
+    "Test rows of the folds that the data set's authors cut. A fold's training rows are all other rows of ratings that "
+    "stand in some fold. Stars and time are those of the fold's file, whatever was rated again since.",
+    (Column("fold", "VARCHAR", "u1 … u5 in ML-100K"), USER, MOVIE, RATING, RATED_AT),
+    key=("fold", "user_id", "movie_id"),
+    references=(IN_MOVIES,),
+    may_be_empty=True,
+)
+_READ = (_MOVIES, RATINGS, _TAGS, _LINKS, _GENOME_TAGS, _GENOME_SCORES, _USERS, _OFFICIAL_FOLDS)
+
+RAW_TABLES = tuple(table.name for table in _READ)
+"""Names of the tables that are read from raw files; each has its rejected rows beside it."""
 
 
 def _rejected(table: Table) -> Table:
@@ -86,4 +117,4 @@ def _rejected(table: Table) -> Table:
     )
 
 
-TABLES = (*RAW_TABLES, *(_rejected(table) for table in RAW_TABLES))
+TABLES = (*_READ, *(_rejected(table) for table in _READ))

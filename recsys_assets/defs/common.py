@@ -31,7 +31,7 @@ def dataset_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDef
     return decorator
 
 
-def spec(name: str, **options: Any) -> dg.AssetSpec:
+def spec(name: str | dg.AssetKey, **options: Any) -> dg.AssetSpec:
     """``dagster.AssetSpec`` for one of several tables that one step writes."""
     return dg.AssetSpec(
         name, partitions_def=DATASETS, owners=OWNERS, automation_condition=AUTOMATION, **options

@@ -44,6 +44,10 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     def raw_files(self) -> RawFiles:
         return RawFiles(self.folder, self.registry, Path(self.archives) if self.archives else None)
 
+    def artifact_path(self, dataset: str, key: dg.AssetKey) -> Path:
+        """The file of an asset whose artifact is arrays."""
+        return artifact_path(self.data, dataset, key)
+
     def spec(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> DatasetSpec:
         return self.registry.dataset(partition_of(context))
 
@@ -52,6 +56,11 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Hold the data set for the length of the run: two runs on one data set take turns, on two they don't wait."""
         with held(self.data, context):
             yield self
+
+
+def artifact_path(data: str, dataset: str, key: dg.AssetKey) -> Path:
+    *folders, name = key.path
+    return Path(data).joinpath("artifacts", dataset, *folders, f"{name}.npz")
 
 
 def warehouse_of(data: str) -> Warehouse:
@@ -168,8 +177,7 @@ class ArraysIOManager(dg.ConfigurableIOManager):
         return load_artifact(self._path(context), context.dagster_type.typing_type)
 
     def _path(self, context: dg.InputContext | dg.OutputContext) -> Path:
-        *folders, name = context.asset_key.path
-        return Path(self.data).joinpath("artifacts", context.partition_key, *folders, f"{name}.npz")
+        return artifact_path(self.data, context.partition_key, context.asset_key)
 
 
 def build_resources(*, data: Path, archives: Path | None) -> dict[str, Any]:

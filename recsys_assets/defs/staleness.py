@@ -25,13 +25,19 @@ _INPUT_VERSION_TAG = "dagster/input_data_version/"
 
 
 def stale_assets(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, project: Project, dataset: str
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    project: Project,
+    dataset: str,
+    *,
+    left_out: Set[dg.AssetKey] = frozenset(),
 ) -> dict[dg.AssetKey, str]:
     """Each asset that must be made again, with the reason in words; upstream ones first.
 
     An asset is stale if it was never made, its code version differs, what it was made of has another data version by
     now or is itself stale, or a blocking check of it hasn't passed in the run that made it. Those that read the outside
-    world are stale when that has changed. What one step makes together is stale together.
+    world are stale when that has changed. What one step makes together is stale together. Those left out stay as they
+    are, made or not.
     """
     graph = definitions.resolve_asset_graph()
     latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
@@ -41,6 +47,8 @@ def stale_assets(
     passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if evaluation.passed}
     stale: dict[dg.AssetKey, str] = {}
     for key in graph.toposorted_asset_keys:
+        if key in left_out:
+            continue
         reason = (
             outside.get(key)
             or _changed_inside(specs[key], latest, stale)
@@ -84,7 +92,7 @@ def _changed_inside(
     stale: Mapping[dg.AssetKey, str],
 ) -> str | None:
     if spec.key not in latest:
-        return "never made"
+        return None if spec.skippable else "never made"
     tags = _tags(latest[spec.key])
     if tags.get(CODE_VERSION_TAG) != spec.code_version:
         return "code changed"
@@ -92,6 +100,8 @@ def _changed_inside(
         name = dep.asset_key.to_user_string()
         if dep.asset_key in stale:
             return f"{name} is made again"
+        if dep.asset_key not in latest:
+            continue  # left out, or skipped by the step that would make it
         if tags.get(_INPUT_VERSION_TAG + name) != _as_input(
             _tags(latest[dep.asset_key]).get(DATA_VERSION_TAG)
         ):

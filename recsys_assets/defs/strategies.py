@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STRATEGIES = ("popularity", "recent_popularity", "als", "content", "hybrid")
-SIMILARITY_METHODS = ("als", "content", "genome")
+SIMILARITY_METHODS = ("als", "svdpp", "content", "genome")
 COMPARED = (
     ("recent_popularity", "popularity"),
     ("als", "popularity"),

@@ -18,14 +18,18 @@ NINETY_DAYS = 90 * 86_400
 
 
 class Fault(NamedTuple):
-    """What is wrong, and how such a row is made from a clean row and the id of an unrated movie."""
+    """What is wrong, and how such a row is made from a clean row and the id of an unrated movie.
+
+    Where it ``displaces`` the clean row, that one is to be refused: the latest rating of a movie counts.
+    """
 
     what: str
     spoil: Callable[[Row, str], Row]
+    displaces: bool = False
 
 
 class Planted(NamedTuple):
-    """A hostile row as it stands in a file; lines count from 1, the header's."""
+    """A row to be refused, as it stands in a file; lines count from 1, the header's."""
 
     file: str
     line: int
@@ -43,8 +47,12 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         Fault("timestamp in milliseconds", lambda clean, unseen: (clean[0], unseen, "4.0", f"{clean[3]}000")),
         Fault("column missing", lambda clean, unseen: (clean[0], unseen, "4.0")),
         Fault("column too many", lambda clean, unseen: (clean[0], unseen, "4.0", clean[3], "extra")),
-        Fault("exact copy of the line above", lambda clean, unseen: clean),
-        Fault("later second rating of the movie in the line above", lambda clean, unseen: _rate_again(clean)),
+        Fault("exact copy of the line below, which counts", lambda clean, unseen: clean, displaces=True),
+        Fault(
+            "rated again later: the line below counts",
+            lambda clean, unseen: _rate_again(clean),
+            displaces=True,
+        ),
         Fault("rating in words", lambda clean, unseen: (clean[0], unseen, "four", clean[3])),
         Fault(
             "movie absent from movies.csv",
@@ -77,8 +85,8 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
 def plant(world: World, table: Table) -> tuple[Table, list[Planted]]:
     """Insert the table's hostile rows over its middle half, each behind the clean row it is made from.
 
-    Apart from copies, a hostile row names a key (user and movie, movie and tag) that no clean row names,
-    so that leaving it out restores the world.
+    Apart from copies, a hostile row names a key (user and movie, movie and tag) that no clean row names, so that
+    leaving out what is to be refused restores the world, but for the stars and time of what was rated again.
     """
     faults = FAULTS.get(table.name, ())
     rows, planted = list(table.rows), []
@@ -86,7 +94,8 @@ def plant(world: World, table: Table) -> tuple[Table, list[Planted]]:
         at = number + len(table.rows) // 4 + number * len(table.rows) // (2 * len(faults))
         row = fault.spoil(rows[at - 1], unseen)
         rows.insert(at, row)
-        planted.append(Planted(table.name, at + 2, row, fault.what))
+        refused = at - fault.displaces
+        planted.append(Planted(table.name, refused + 2, rows[refused], fault.what))
     return replace(table, rows=tuple(rows)), planted
 
 

@@ -42,7 +42,7 @@ Made by a seeded generator, byte for byte: `python -m recsys_assets.sample` rewr
 ## Planted hostile rows
 
 A pipeline must keep these out, and say why. Lines count from 1, the header's. Leaving them all out restores
-the clean world.
+the clean world, but for the rating that was given again: the later one stays.
 
 | file | line | content | fault |
 |---|---:|---|---|
@@ -53,7 +53,7 @@ LONGEST_SHOWN = 60
 
 
 def render_readme(world: World, planted: Sequence[Planted], *, seed: int) -> str:
-    """Describe the sample in Markdown, with a table row for every hostile row."""
+    """Describe the sample in Markdown, with a table row for every row to be refused."""
     return TEMPLATE.format(
         n_movies=len(world.movies.title),
         n_users=len(world.users.n_ratings),

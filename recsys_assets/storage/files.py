@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["copy_atomically", "is_locked", "locked", "sync_folder", "write_atomically"]
+__all__ = ["copy_atomically", "is_locked", "locked", "sweep_staged", "sync_folder", "write_atomically"]
+
+_STAGED = ".staging-"
 
 
 def copy_atomically(source: Path, target: Path) -> None:
@@ -24,6 +26,12 @@ def write_atomically(path: Path, text: str) -> None:
     staging = _beside(path)
     staging.write_text(text, encoding="utf-8")
     _move(staging, path)
+
+
+def sweep_staged(folder: Path) -> None:
+    """Remove what killed writers left half written in a folder; the caller sees to it that nobody writes there now."""
+    for path in folder.glob(f"{_STAGED}*"):
+        path.unlink()
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def sync_folder(folder: Path) -> None:
 
 def _beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(f".staging-{os.getpid()}-{target.name}")
+    return target.with_name(f"{_STAGED}{os.getpid()}-{target.name}")
 
 
 def _move(staging: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from recsys_assets.contracts import TABLES
 from recsys_assets.storage.archives import sha256_of
-from recsys_assets.storage.files import copy_atomically
+from recsys_assets.storage.files import copy_atomically, sweep_staged
 from recsys_assets.storage.layouts import INBOX_FILE
 from recsys_assets.storage.loading import FileToRead, RawFileError, parse_strictly, prepare
 
@@ -67,7 +67,7 @@ class Inbox:
     def appended(self) -> list[FileToRead]:
         """The files that count, by digest of their content."""
         paths = _visible_files(self.appended_folder)
-        return [FileToRead(path, path.name.split("-", 1)[1], trusted=False) for path in paths]
+        return [FileToRead(path, path.name.split("-", 1)[1], trusted=False, raw=INBOX_FILE) for path in paths]
 
     def state(self) -> str:
         """Digest of the set of appended files: it names their contents."""
@@ -80,6 +80,8 @@ class Inbox:
         A file is taken whole or not at all, so that a mended copy of it can be dropped again. The connection must hold
         the table ``movies``.
         """
+        # Runs on one data set take turns: what is still staged was left by a killed one.
+        sweep_staged(self.appended_folder)
         return [self._take(connection, path) for path in self.pending()]
 
     def _take(self, connection: duckdb.DuckDBPyConnection, path: Path) -> Outcome:
@@ -102,7 +104,7 @@ class Inbox:
 
     def _faults(self, connection: duckdb.DuckDBPyConnection, path: Path) -> pd.DataFrame:
         prepare(connection, TABLES["ratings"])
-        parse_strictly(connection, INBOX_FILE, FileToRead(path, path.name, trusted=False), 0)
+        parse_strictly(connection, FileToRead(path, path.name, trusted=False, raw=INBOX_FILE), 0)
         return connection.execute("select line, reason, text from temp.refused order by line").df()
 
     def _refuse(self, path: Path, reasons: pd.DataFrame) -> Outcome:

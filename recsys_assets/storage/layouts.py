@@ -28,7 +28,8 @@ class RawTable:
     """How one table is read from one file.
 
     ``header`` is the exact first line, None where the file has none. ``columns`` gives the contract's columns as SQL
-    over ``fields``. An ``optional`` file may be missing: the table is empty then.
+    over ``fields``. An ``optional`` file may be missing: it adds no rows then. Where several files make up one table,
+    each has an entry of its own, with a constant column if its rows are to tell where they come from.
     """
 
     table: str
@@ -70,6 +71,16 @@ _TIME = Field("BIGINT", _SIGNED)
 _SHARE = Field("DOUBLE", rf"{_NUMBER}(?:[eE][+-]?\d+)?")
 _TEXT = Field("VARCHAR", _QUOTABLE)
 _YEAR = r"try_cast(nullif(regexp_extract({title}, '\((\d{{4}})\)\s*$', 1), '') as integer)"
+_RATING_FIELDS = {"user": _ID, "movie": _ID, "rating": _STARS, "seconds": _TIME}
+_RATING_COLUMNS = {
+    "user_id": "user",
+    "movie_id": "movie",
+    "rating": "rating",
+    "rated_at": _seconds("seconds"),
+}
+_AGE = Field("INTEGER", r"\d{0,3}")
+_GENDER = Field("VARCHAR", "[FM]?")
+_PERSON_COLUMNS = {"user_id": "user", "age": "age", "gender": "nullif(gender, '')"}
 _LISTED_GENRES = "case when {0} = '(no genres listed)' or {0} = '' then [] else string_split({0}, '|') end"
 
 _CSV_RATINGS = _csv(
@@ -170,14 +181,36 @@ _ML_100K = (
         },
         encoding="latin-1",
     ),
+    RawTable("ratings", "u.data", None, "\t", _RATING_FIELDS, _RATING_COLUMNS),
     RawTable(
-        "ratings",
-        "u.data",
+        "users",
+        "u.user",
         None,
-        "\t",
-        {"user": _ID, "movie": _ID, "rating": _STARS, "seconds": _TIME},
-        {"user_id": "user", "movie_id": "movie", "rating": "rating", "rated_at": _seconds("seconds")},
+        "|",
+        {"user": _ID, "age": _AGE, "gender": _GENDER, "occupation": _FREE, "zip": _FREE},
+        _PERSON_COLUMNS | {"occupation": "nullif(trim(occupation), '')"},
+        optional=True,
     ),
+    *(
+        RawTable(
+            "official_folds",
+            f"{fold}.test",
+            None,
+            "\t",
+            _RATING_FIELDS,
+            {"fold": f"'{fold}'"} | _RATING_COLUMNS,
+            optional=True,
+        )
+        for fold in ("u1", "u2", "u3", "u4", "u5")
+    ),
+)
+
+# The README's names of the codes 0 to 20.
+_OCCUPATIONS_1M = (
+    *("other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service"),
+    *("doctor/health care", "executive/managerial", "farmer", "homemaker", "K-12 student", "lawyer"),
+    *("programmer", "retired", "sales/marketing", "scientist", "self-employed", "technician/engineer"),
+    *("tradesman/craftsman", "unemployed", "writer"),
 )
 
 _ML_1M = (
@@ -195,13 +228,21 @@ _ML_1M = (
         },
         encoding="latin-1",
     ),
+    RawTable("ratings", "ratings.dat", None, "::", _RATING_FIELDS, _RATING_COLUMNS),
     RawTable(
-        "ratings",
-        "ratings.dat",
+        "users",
+        "users.dat",
         None,
         "::",
-        {"user": _ID, "movie": _ID, "rating": _STARS, "seconds": _TIME},
-        {"user_id": "user", "movie_id": "movie", "rating": "rating", "rated_at": _seconds("seconds")},
+        {
+            "user": _ID,
+            "gender": _GENDER,
+            "age": _AGE,
+            "occupation": Field("INTEGER", r"1?\d|20"),
+            "zip": Field("VARCHAR", "[^:]*"),
+        },
+        _PERSON_COLUMNS | {"occupation": f"{list(_OCCUPATIONS_1M)}[occupation + 1]"},
+        optional=True,
     ),
 )
 

@@ -37,17 +37,18 @@ class RawFileError(ValueError):
 
 @dataclass(frozen=True)
 class FileToRead:
-    """A raw file. ``trusted`` = its digest is a known one, so that the fast loader may read it."""
+    """A raw file and how it reads. ``trusted`` = its digest is a known one, so that the fast loader may read it."""
 
     path: Path
     name: str
     trusted: bool
+    raw: RawTable
 
 
 def load_table(
-    connection: duckdb.DuckDBPyConnection, raw: RawTable, files: Sequence[FileToRead]
+    connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[FileToRead]
 ) -> dict[str, Select]:
-    """Read the files into temporary tables; return the queries for the table and its rejected rows.
+    """Read a table's files into temporary ones; return the queries for the table and its rejected rows.
 
     Of two rows with one key the first counts, of two ratings the latest; the others are rejected with that reason.
     Tables that the contract refers to must stand in the warehouse already.
@@ -57,13 +58,13 @@ def load_table(
     RawFileError
         If a file is no text, has another header, or the like.
     """
-    contract = TABLES[raw.table]
+    contract = TABLES[table]
     prepare(connection, contract)
     for number, file in enumerate(files):
         if file.trusted:
-            _parse_fast(connection, raw, file, number)
+            _parse_fast(connection, file, number)
         else:
-            parse_strictly(connection, raw, file, number)
+            parse_strictly(connection, file, number)
     names = ", ".join(f'"{name}"' for name in contract.column_names)
     rows = f"select {names} from temp.parsed"
     if any(not file.trusted for file in files) or len(files) > 1:
@@ -71,8 +72,8 @@ def load_table(
         # Joins and deletions leave rows in any order; a sort makes the same files the same table.
         rows += f" order by {', '.join(contract.key)}"
     return {
-        raw.table: Select(rows),
-        f"rejected_{raw.table}": Select("from temp.refused"),
+        table: Select(rows),
+        f"rejected_{table}": Select("from temp.refused"),
     }
 
 
@@ -87,7 +88,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, contract: Table) -> None:
     )
 
 
-def _parse_fast(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: FileToRead, number: int) -> None:
+def _parse_fast(connection: duckdb.DuckDBPyConnection, file: FileToRead, number: int) -> None:
+    raw = file.raw
     types = ", ".join(f"'{name}': '{f.type}'" for name, f in raw.fields.items())
     fields = ", ".join(
         f"coalesce({name}, '') as {name}" if f.type == "VARCHAR" else name for name, f in raw.fields.items()
@@ -108,12 +110,11 @@ def _parse_fast(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: File
     )
 
 
-def parse_strictly(
-    connection: duckdb.DuckDBPyConnection, raw: RawTable, file: FileToRead, number: int
-) -> None:
+def parse_strictly(connection: duckdb.DuckDBPyConnection, file: FileToRead, number: int) -> None:
     """Append the file's good rows to ``temp.parsed`` and all others, with line and reason, to ``temp.refused``."""
-    ends_well = _check_file(raw, file)
-    _read_lines(connection, raw, file)
+    raw = file.raw
+    ends_well = _check_file(file)
+    _read_lines(connection, file)
     captured = ", ".join(f"'{name}'" for name in raw.fields)
     pattern = raw.line_pattern.replace("'", "''")
     fields = ", ".join(f"{_typed(name, f.type, raw.quoted)} as {name}" for name, f in raw.fields.items())
@@ -149,7 +150,7 @@ def parse_strictly(
     )
 
 
-def _read_lines(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: FileToRead) -> None:
+def _read_lines(connection: duckdb.DuckDBPyConnection, file: FileToRead) -> None:
     """Fill ``temp.lines(ordinal, text)`` and ``temp.broken(line, after, text, problem)``.
 
     Ordinals count the readable lines. The i-th broken line (from 0) at physical line p shifts all ordinals
@@ -161,7 +162,7 @@ def _read_lines(connection: duckdb.DuckDBPyConnection, raw: RawTable, file: File
             create or replace temp table lines as
             select row_number() over () as ordinal, line as text from read_csv(
                 ?, auto_detect = false, header = false, delim = '{_NEVER}', quote = '', escape = '',
-                strict_mode = false, store_rejects = true, rejects_limit = 0, encoding = '{raw.encoding}',
+                strict_mode = false, store_rejects = true, rejects_limit = 0, encoding = '{file.raw.encoding}',
                 max_line_size = {MAX_LINE_BYTES}, columns = {{'line': 'VARCHAR'}}
             )
             """,
@@ -196,7 +197,7 @@ def _without_carriage_returns(path: Path) -> Iterator[Path]:
             yield Path(copy.name)
 
 
-def _check_file(raw: RawTable, file: FileToRead) -> bool:
+def _check_file(file: FileToRead) -> bool:
     """Refuse what is no text file of this layout; return whether the last line ends with a newline."""
     with file.path.open("rb") as stream:
         head = stream.read(_CHUNK_BYTES)
@@ -205,12 +206,10 @@ def _check_file(raw: RawTable, file: FileToRead) -> bool:
                 raise RawFileError(
                     f"{file.name} is {kind}, not a text file of ratings: give the unpacked file"
                 )
-        first = head.split(b"\n", 1)[0].decode(raw.encoding, errors="replace")
-        header = first.strip("\r\ufeff").replace('"', "")
-        if raw.header is not None and header != raw.header:
-            raise RawFileError(
-                f"{file.name} line 1: the header is {header[:200]!r}; it must be {raw.header!r}"
-            )
+        first = head.split(b"\n", 1)[0].decode(file.raw.encoding, errors="replace")
+        header, expected = first.strip("\r\ufeff").replace('"', ""), file.raw.header
+        if expected is not None and header != expected:
+            raise RawFileError(f"{file.name} line 1: the header is {header[:200]!r}; it must be {expected!r}")
         last = b""
         while head:
             if b"\0" in head or _NEVER.encode() in head:

@@ -18,8 +18,8 @@ import duckdb
 from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
-from recsys_assets.storage.files import copy_atomically, locked, write_atomically
-from recsys_assets.storage.layouts import LAYOUTS, RawTable
+from recsys_assets.storage.files import copy_atomically, locked, sweep_staged, write_atomically
+from recsys_assets.storage.layouts import LAYOUTS
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
 
@@ -88,9 +88,12 @@ class RawFiles:
         return Manifest(content["source_state"], files)
 
     def source_state(self, spec: DatasetSpec) -> str:
-        """A text that changes when the source, or what the registry says of it, changes; a part for each origin."""
+        """A text that changes with the source, its registry entry or its layout's files; a part for each origin."""
         source = spec.source
-        registered = hashlib.blake2b(f"{spec.layout}{source.model_dump_json()}".encode(), digest_size=8)
+        wanted = [raw.file for raw in LAYOUTS[spec.layout]]
+        registered = hashlib.blake2b(
+            f"{spec.layout}{wanted}{source.model_dump_json()}".encode(), digest_size=8
+        )
         at_hand = ""
         if source.folder:
             at_hand = ",".join(_stat(path) for path in self._files_in_folder(spec))
@@ -128,6 +131,7 @@ class RawFiles:
             return self._acquire(spec, progress)
 
     def _acquire(self, spec: DatasetSpec, progress: Progress | None) -> Manifest:
+        sweep_staged(self.folder(spec.name))
         state = self.source_state(spec)
         present = self.manifest(spec.name)
         if present and self.unchanged(spec, present):
@@ -144,13 +148,18 @@ class RawFiles:
         write_atomically(folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
         return manifest
 
-    def to_read(self, spec: DatasetSpec, raw: RawTable) -> list[FileToRead]:
-        """The acquired files of one table: one, or none where an optional file is missing."""
+    def to_read(self, spec: DatasetSpec, table: str) -> list[FileToRead]:
+        """The acquired files of one table: none where the layout has none or optional ones are missing."""
         manifest = self.manifest(spec.name)
         if manifest is None:
             raise FileNotFoundError(f"no raw files of {spec.name}: materialise raw_files first")
         folder = self.folder(spec.name)
-        return [FileToRead(folder / f.name, f.name, f.trusted) for f in manifest.files if f.name == raw.file]
+        layout = {raw.file: raw for raw in LAYOUTS[spec.layout] if raw.table == table}
+        return [
+            FileToRead(folder / file.name, file.name, file.trusted, layout[file.name])
+            for file in manifest.files
+            if file.name in layout
+        ]
 
     def _parents(self, spec: DatasetSpec) -> list[str]:
         return [name for name in (spec.source.subset_of, spec.source.genome_of) if name]
@@ -222,24 +231,21 @@ class RawFiles:
             for name, tables in self._lenders(spec).items():
                 parent = self.registry.entry(name)
                 self.acquire(parent, progress=progress)
-                for raw in LAYOUTS[parent.layout]:
-                    if raw.table in tables:
-                        replace_tables(connection, load_table(connection, raw, self.to_read(parent, raw)))
-            for raw in LAYOUTS["movielens-csv"]:  # what the parent's layout has no file for is empty
-                if not _has_table(connection, raw.table):
-                    replace_tables(connection, load_table(connection, raw, []))
+                for table in tables:
+                    replace_tables(connection, load_table(connection, table, self.to_read(parent, table)))
             return [
                 self._export(connection, spec, file, sql)
                 for file, sql in _subset_queries(spec.source.n_movies).items()
             ]
 
-    def _lenders(self, spec: DatasetSpec) -> dict[str, set[str]]:
-        genome = {"genome_tags", "genome_scores"}
-        everything = {raw.table for raw in LAYOUTS["movielens-csv"]}
+    def _lenders(self, spec: DatasetSpec) -> dict[str, list[str]]:
+        """The tables of the subset's own layout, in the order of their references, by the entry they come from."""
+        genome = ["genome_tags", "genome_scores"]
+        everything = [raw.table for raw in LAYOUTS["movielens-csv"]]
         parent, lender = str(spec.source.subset_of), spec.source.genome_of
         if lender is None or lender == parent:
             return {parent: everything}
-        return {parent: everything - genome, lender: genome}
+        return {parent: [table for table in everything if table not in genome], lender: genome}
 
     def _export(
         self, connection: duckdb.DuckDBPyConnection, spec: DatasetSpec, file: str, sql: str
@@ -282,11 +288,6 @@ def _subset_queries(n_movies: int) -> dict[str, str]:
         "genome-scores.csv": "select movie_id as movieId, tag_id as tagId, relevance "
         f"from genome_scores {within} order by all",
     }
-
-
-def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    found = connection.execute("select count(*) from duckdb_tables() where table_name = ?", [name]).fetchone()
-    return found is not None and found[0] > 0
 
 
 def _raw_file(path: Path, spec: DatasetSpec, *, trusted: bool) -> RawFile:

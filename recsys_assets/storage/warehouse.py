@@ -20,7 +20,7 @@ import pandas as pd
 
 from recsys_assets.contracts import Table, contract_of
 
-__all__ = ["Select", "TableLike", "Warehouse", "describe_table", "replace_tables"]
+__all__ = ["Select", "TableLike", "Warehouse", "describe_table", "replace_tables", "table_digest"]
 
 LOCK_TIMEOUT_S = 60.0
 
@@ -68,6 +68,12 @@ class Warehouse:
         """The query's columns as plain NumPy arrays."""
         with self.connect(dataset) as connection:
             return {name: np.asarray(column) for name, column in connection.execute(sql).fetchnumpy().items()}
+
+    def has(self, dataset: str, table: str) -> bool:
+        """Whether the table was ever made."""
+        sql = "select count(*) as n from duckdb_tables() where table_name = ?"
+        with self.connect(dataset) as connection:
+            return connection.execute(sql, [table]).fetchone() != (0,)
 
     def frame(self, dataset: str, sql: str) -> pd.DataFrame:
         with self.connect(dataset) as connection:
@@ -151,3 +157,9 @@ def describe_table(connection: duckdb.DuckDBPyConnection, name: str, *, n_previe
     """Row count and first rows."""
     (n_rows,) = connection.execute(f'select count(*) from "{name}"').fetchone() or (0,)
     return TableFacts(int(n_rows), connection.execute(f'from "{name}" limit {n_preview}').df())
+
+
+def table_digest(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Digest of the table's rows, whatever their order."""
+    row = connection.execute(f'select count(*), bit_xor(hash(t)) from "{name}" as t').fetchone()
+    return "-".join(str(part) for part in row or ())

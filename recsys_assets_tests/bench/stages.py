@@ -73,9 +73,9 @@ def ingest(folder: Path, watch: Watch) -> None:
     with watch:
         for raw in LAYOUTS["movielens-csv"]:
             if not raw.optional:
-                file = FileToRead(folder / raw.file, raw.file, trusted=True)
+                file = FileToRead(folder / raw.file, raw.file, trusted=True, raw=raw)
                 with warehouse.connect("bench") as connection:
-                    replace_tables(connection, load_table(connection, raw, [file]))
+                    replace_tables(connection, load_table(connection, raw.table, [file]))
         rows = warehouse.arrays("bench", "select user_id, movie_id, rating from ratings")
         interactions = build_interactions(
             rows["user_id"],

@@ -16,19 +16,33 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
     )
 
 
+SLOW_GROUPS = ("cross_validation",)
+"""What only ``full`` makes."""
+
+full = _job(
+    "full",
+    dg.AssetSelection.all(),
+    "As everything, and the slow evaluation: five-fold cross-validation of the models of stars.",
+)
 everything = _job(
     "everything",
-    dg.AssetSelection.all(),
+    dg.AssetSelection.all() - dg.AssetSelection.groups(*SLOW_GROUPS),
     "Raw files to published recommendations of one data set, through all gates.",
 )
 _groups = {
     "ingest": (("raw", "staging", "split"), "Raw files, typed tables, the split and its matrices."),
+    "exploration": (("exploration",), "Statistics, distributions and plots of all ratings."),
     "collaborative": (
         ("collaborative",),
         "Popularity and implicit ALS: settings, factors, lists, neighbours.",
     ),
     "content": (("content",), "Content vectors, profiles, lists, neighbours."),
     "hybrid": (("hybrid",), "Weights, blended models, cold start, lists."),
+    "rating_prediction": (
+        ("rating_prediction", "rating_evaluation"),
+        "Models of stars: settings, blends, lists by predicted stars, figures.",
+    ),
+    "cross_validation": (("cross_validation",), "Models of stars over five folds: minutes."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),
     "publish": (("publish",), "The published file, if all gates hold."),
 }

@@ -15,8 +15,16 @@ from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.algorithms.topn import Items, recommend
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.common import artifact, dataset_asset, frame_digest, spec, thresholds_digest
-from recsys_assets.defs.evaluation.gates import Measured
+from recsys_assets.contracts.raw import RAW_TABLES
+from recsys_assets.defs.common import (
+    AUTOMATION,
+    artifact,
+    dataset_asset,
+    frame_digest,
+    spec,
+    thresholds_digest,
+)
+from recsys_assets.defs.evaluation.gates import TEST, Measured
 from recsys_assets.defs.evaluation.gates import judge as judge_gates
 from recsys_assets.defs.fits import TRIAL
 from recsys_assets.defs.genres import genre_membership
@@ -31,18 +39,23 @@ from recsys_assets.report.evaluation import EvaluationReport, evaluation_html, e
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.files import write_atomically
 from recsys_assets.storage.loading import RATED_AGAIN
-from recsys_assets.storage.warehouse import Select, replace_tables
+from recsys_assets.storage.warehouse import Select, replace_tables, table_digest
 
 CODE = code_version(__name__)
 GROUP = "evaluation"
-SPLIT = "test"
 SPLIT_DESCRIPTION = (
     "Each user's latest 20 % of ratings are test rows, the 10 % before them validation rows. Judged models learned "
     "from the training and validation rows; settings and weights were chosen on validation rows by models that had "
     "learned from training rows alone. Relevant is a test rating of at least 4 stars; candidates are all movies that "
     "the user had not rated before."
 )
-RAW_TABLES = ("movies", "ratings", "tags", "links", "genome_tags", "genome_scores")
+
+
+FIGURES = {
+    "evaluation": ("ranking_evaluation", "rating_evaluation", "cross_validation"),
+    "comparisons": ("ranking_comparisons", "rating_comparisons"),
+}
+"""What the tables of all figures are put together from."""
 
 
 class ColdUsersConfig(LikeConfig, ColdStartConfig):
@@ -171,7 +184,7 @@ def holdout_recommendations() -> Select:
             description=TABLES[name].comment,
             code_version=CODE,
         )
-        for name in ("evaluation", "comparisons")
+        for name in ("ranking_evaluation", "ranking_comparisons")
     ],
     ins={
         "interactions": dg.AssetIn(TRIAL.key("interactions")),
@@ -208,8 +221,8 @@ def evaluate(
         bootstrap=config.bootstrap(),
     )
     tables = {
-        "evaluation": pd.DataFrame([asdict(figure) for figure in judged.figures]).assign(split=SPLIT),
-        "comparisons": pd.DataFrame([asdict(pair) for pair in judged.comparisons]).assign(split=SPLIT),
+        "ranking_evaluation": pd.DataFrame([asdict(figure) for figure in judged.figures]).assign(split=TEST),
+        "ranking_comparisons": pd.DataFrame([asdict(pair) for pair in judged.comparisons]).assign(split=TEST),
     }
     with project.warehouse.connect(partition_of(context)) as connection:
         replace_tables(connection, tables)
@@ -223,13 +236,54 @@ def evaluate(
 
 def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:
     """The figures whose course over time the UI plots."""
-    if name != "evaluation":
+    if name != "ranking_evaluation":
         return {}
     rows = frame[
         (frame["segment"] == "all") & (frame["k"] == 10) & frame["metric"].isin(["ndcg", "coverage"])
     ]
     named = rows["model"] + "_" + rows["metric"] + "_at_10"
     return dict(zip(named, rows["value"].astype(float).tolist(), strict=True))
+
+
+@dg.multi_asset(
+    name="gather_figures",
+    specs=[
+        spec(
+            name,
+            deps=parts,
+            group_name=GROUP,
+            kinds={"duckdb", "table"},
+            description=TABLES[name].comment,
+            code_version=CODE,
+        ).replace_attributes(
+            # Cross-validation is made when someone asks for it: nothing waits for it.
+            automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets("cross_validation"))
+        )
+        for name, parts in FIGURES.items()
+    ],
+    partitions_def=DATASETS,
+)
+def gather_figures(
+    context: dg.AssetExecutionContext, project: Project
+) -> Iterator[dg.MaterializeResult[None]]:
+    """All figures in one table, and all comparisons in another; those of cross-validation if it was ever made."""
+    dataset = partition_of(context)
+    tables = {
+        name: Select(
+            " union all by name ".join(
+                f"from {part}" for part in parts if project.warehouse.has(dataset, part)
+            )
+        )
+        for name, parts in FIGURES.items()
+    }
+    with project.warehouse.connect(dataset) as connection:
+        replace_tables(connection, tables)
+        for name in tables:
+            yield dg.MaterializeResult(
+                asset_key=name,
+                metadata=table_metadata(connection, name),
+                data_version=dg.DataVersion(table_digest(connection, name)),
+            )
 
 
 @dataset_asset(group_name=GROUP, kinds={"file"}, code_version=CODE)
@@ -263,7 +317,12 @@ def gates(
     code_version=code_version(__name__, "recsys_assets.report.evaluation"),
 )
 def evaluation_report(
-    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, comparisons: pd.DataFrame, project: Project
+    context: dg.AssetExecutionContext,
+    evaluation: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    ranking_evaluation: pd.DataFrame,
+    ranking_comparisons: pd.DataFrame,
+    project: Project,
 ) -> dg.MaterializeResult[None]:
     """The evaluation for people: here as Markdown with plots, and as one self-contained HTML file.
 
@@ -271,8 +330,8 @@ def evaluation_report(
     """
     dataset = partition_of(context)
     report = EvaluationReport(
-        evaluation=evaluation,
-        comparisons=comparisons,
+        evaluation=ranking_evaluation,
+        comparisons=ranking_comparisons,
         gates=_gates(project, dataset, evaluation, comparisons),
         dataset=dataset,
         run_id=context.run.run_id,

@@ -12,9 +12,13 @@ from typing import Literal
 
 import pandas as pd
 
+from recsys_assets.algorithms.rating_prediction.judging import ALL_ITEMS, NO_CUT_OFF
 from recsys_assets.contracts import TABLES
 
-__all__ = ["GATES", "Measured", "judge"]
+__all__ = ["GATES", "OFFICIAL", "TEST", "Measured", "judge"]
+
+TEST, OFFICIAL = "test", "official_5fold"
+"""Splits: each user's latest ratings; the folds that come with a data set."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,12 @@ class Measured:
     n_rejected: int
     n_read: int
 
-    def value(self, model: str, metric: str, k: int, segment: str = "all") -> float:
+    def value(self, model: str, metric: str, k: int, segment: str = "all", split: str = TEST) -> float:
         table = self.evaluation
         return _only(
             table[
                 (table["model"] == model)
+                & (table["split"] == split)
                 & (table["metric"] == metric)
                 & (table["k"] == k)
                 & (table["segment"] == segment)
@@ -59,10 +64,14 @@ def _only(values: pd.Series[float]) -> float:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a gate measures, in words and as a function of the measured tables."""
+    """What a gate measures, in words and as a function of the measured tables.
+
+    A gate of a ``split`` that was not judged, because nobody asked for the slow evaluation, says nothing.
+    """
 
     description: str
     measure: Callable[[Measured], float]
+    split: str = TEST
 
 
 GATES: Mapping[str, Gate] = {
@@ -94,6 +103,29 @@ GATES: Mapping[str, Gate] = {
         "lower end of the interval of the hit rate at 10 of content − chance, among movies nobody has rated",
         lambda m: m.difference("cold_item_content", "chance", "hit_rate", 10, "ci_low", "cold_items"),
     ),
+    "blend_rmse_max": Gate(
+        "RMSE of the blend's predicted stars on test rows", lambda m: m.value("blend", "rmse", NO_CUT_OFF)
+    ),
+    "blend_beats_bias_min": Gate(
+        "lower end of the interval of how much less than the bias baseline the blend errs, RMSE over users",
+        lambda m: -m.difference("blend", "bias", "rmse", NO_CUT_OFF, "ci_high"),
+    ),
+    "blend_calibration_error_max": Gate(
+        "mean distance of the blend's predicted from the given stars, over bins of predicted stars",
+        lambda m: m.value("blend", "calibration_error", NO_CUT_OFF),
+    ),
+    "blend_coverage_at_10_min": Gate(
+        "share of the catalogue in at least one user's first 10 places by the blend's predicted stars",
+        lambda m: m.value("blend", "coverage", 10, ALL_ITEMS),
+    ),
+    **{
+        f"{model}_rmse_official_5fold_max": Gate(
+            f"mean RMSE of {model} over the five folds that the data set's authors cut",
+            lambda m, model=model: m.value(model, "rmse", NO_CUT_OFF, split=OFFICIAL),  # type: ignore[misc]
+            OFFICIAL,
+        )
+        for model in ("item_knn_baseline", "biased_mf", "svdpp", "blend")
+    },
 }
 
 
@@ -113,7 +145,7 @@ def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) 
     rows = [
         _verdict(name, float(GATES[name].measure(measured)), threshold)
         for name, threshold in thresholds.items()
-        if threshold != "off"
+        if threshold != "off" and GATES[name].split in {TEST, *measured.evaluation["split"]}
     ]
     return pd.DataFrame(rows, columns=TABLES["gates"].column_names)
 

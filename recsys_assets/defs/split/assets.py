@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import duckdb
 from pydantic import Field
 
 from recsys_assets.algorithms.interactions import Interactions, build_interactions
@@ -14,7 +13,7 @@ from recsys_assets.defs.fits import FITS, Fit
 from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
-from recsys_assets.storage.warehouse import replace_tables
+from recsys_assets.storage.warehouse import replace_tables, table_digest
 
 CODE = code_version(__name__)
 
@@ -62,13 +61,8 @@ def split(
                 asset_key=name,
                 metadata=table_metadata(connection, name)
                 | {"share_of_ratings": len(rows) / max(len(part), 1)},
-                data_version=dg.DataVersion(_digest(connection, name)),
+                data_version=dg.DataVersion(table_digest(connection, name)),
             )
-
-
-def _digest(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    row = connection.execute(f'select count(*), bit_xor(hash(t)) from "{name}" as t').fetchone()
-    return "-".join(str(part) for part in row or ())
 
 
 def _interactions(fit: Fit) -> dg.AssetsDefinition:

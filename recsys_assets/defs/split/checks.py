@@ -11,7 +11,21 @@ from recsys_assets.partitions import DATASETS
 PARTS = ("train_ratings", "validation_ratings", "test_ratings")
 TEST = dg.AssetKey("test_ratings")
 LEARNED_PARTS = frozenset({dg.AssetKey("train_ratings"), dg.AssetKey("validation_ratings")})
-JUDGES = {"holdout", "evaluation", "comparisons", "gates", "evaluation_report", "published"}
+JUDGES = {
+    "holdout",
+    "ranking_evaluation",
+    "ranking_comparisons",
+    "holdout_rating_predictions",
+    "holdout_predicted_top",
+    "rating_evaluation",
+    "rating_comparisons",
+    "rating_calibration",
+    "evaluation",
+    "comparisons",
+    "gates",
+    "evaluation_report",
+    "published",
+}
 """What may depend on test rows: what judges, and what publishes the judgement."""
 
 contracts = [contract_check(*(dg.AssetKey(name) for name in PARTS))]

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from recsys_assets.contracts import TABLES
+from recsys_assets.contracts.raw import RATINGS, RAW_TABLES
 from recsys_assets.defs.common import dataset_asset, spec
 from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.inbox import Inbox, outcomes_frame
-from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import load_table
 from recsys_assets.storage.warehouse import replace_tables
 
@@ -47,8 +47,10 @@ def inbox(context: dg.AssetExecutionContext, project: Project) -> dg.Materialize
     )
 
 
-def _staged(table: str, upstream: list[str]) -> dg.AssetsDefinition:
+def _staged(table: str) -> dg.AssetsDefinition:
     names = [table, f"rejected_{table}"]
+    upstream = ["raw_files", *(reference.table for reference in TABLES[table].references)]
+    upstream += ["inbox"] if table == RATINGS.name else []
 
     @dg.multi_asset(
         name=f"load_{table}",
@@ -67,28 +69,15 @@ def _staged(table: str, upstream: list[str]) -> dg.AssetsDefinition:
     )
     def load(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[None]]:
         data = project.spec(context)
-        raw = next((raw for raw in LAYOUTS[data.layout] if raw.table == table), None)
-        files = project.raw_files.to_read(data, raw) if raw else []
-        if table == "ratings":
+        files = project.raw_files.to_read(data, table)
+        if table == RATINGS.name:
             files += Inbox(project.folder, data.name).appended()
         with project.warehouse.connect(data.name) as connection:
-            replace_tables(connection, load_table(connection, raw or _missing(table), files))
+            replace_tables(connection, load_table(connection, table, files))
             for name in names:
                 yield dg.MaterializeResult(asset_key=name, metadata=table_metadata(connection, name))
 
     return load
 
 
-def _missing(table: str) -> RawTable:
-    """The contract of a table that the layout has no file for: it will be empty."""
-    return next(raw for raw in LAYOUTS["movielens-csv"] if raw.table == table)
-
-
-staged = [
-    _staged("movies", ["raw_files"]),
-    _staged("ratings", ["raw_files", "movies", "inbox"]),
-    _staged("tags", ["raw_files", "movies"]),
-    _staged("links", ["raw_files", "movies"]),
-    _staged("genome_tags", ["raw_files"]),
-    _staged("genome_scores", ["raw_files", "movies", "genome_tags"]),
-]
+staged = [_staged(table) for table in RAW_TABLES]

@@ -1,0 +1,1 @@
+"""Rating prediction: models of the stars that a user would give to an item."""
