@@ -117,7 +117,7 @@ def top(
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
-    _list(_publication(dataset).top(user_id, strategy=strategy, n=n), measure="score")
+    _show(_publication(dataset).top(user_id, strategy=strategy, n=n), measure="score")
 
 
 @app.command()
@@ -128,7 +128,7 @@ def similar(
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
-    _list(_publication(dataset).similar(movie, method=method, n=n), measure="similarity")
+    _show(_publication(dataset).similar(movie, method=method, n=n), measure="similarity")
 
 
 @app.command()
@@ -198,7 +198,7 @@ def _summary(dataset: str) -> None:
     out.print(f"Tables: {published.path}", soft_wrap=True)
 
 
-def _list(answer: Answer, *, measure: str) -> None:
+def _show(answer: Answer, *, measure: str) -> None:
     table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
     for heading in ("rank", "movie_id", "title", "genres", measure):
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")

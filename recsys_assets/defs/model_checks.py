@@ -108,9 +108,9 @@ def _too_few_to_tell(model: Embeddings) -> bool:
     return bool(min(n_known_users, np.count_nonzero(model.recommendable)) < FEWEST_TO_TELL)
 
 
-def nothing_seen(fit: Fit, lists: str) -> dg.AssetChecksDefinition:
-    """No list may show a movie that its user has rated in the rows learned from."""
-    key = fit.key(lists)
+def nothing_seen(fit: Fit, lists: str | dg.AssetKey) -> dg.AssetChecksDefinition:
+    """No list may show a movie that its user has rated in the rows learned from; a name is that of the fit's asset."""
+    key = fit.key(lists) if isinstance(lists, str) else lists
 
     @dg.asset_check(
         asset=key,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["content_digest", "load_artifact", "save_artifact"]
+__all__ = ["as_arrays", "content_digest", "load_artifact", "save_artifact"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def save_artifact(path: Path, artifact: Any) -> None:
     staging = path.with_name(f".staging-{os.getpid()}-{path.name}")
     try:
         with staging.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_to_arrays(artifact))
+            np.savez(file, allow_pickle=False, **as_arrays(artifact))
             file.flush()
             os.fsync(file.fileno())
         staging.replace(path)
@@ -61,13 +61,14 @@ def load_artifact(path: Path, kind: type[T]) -> T:
 def content_digest(artifact: Any) -> str:
     """Hexadecimal digest of the artifact's content: equal contents, equal digests."""
     digest = hashlib.blake2b(digest_size=16)
-    for name, array in sorted(_to_arrays(artifact).items()):
+    for name, array in sorted(as_arrays(artifact).items()):
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def _to_arrays(artifact: Any) -> dict[str, np.ndarray[Any, Any]]:
+def as_arrays(artifact: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The dataclass's fields as plain arrays by name; a matrix ``m`` becomes ``m.data``, ``m.indices``, …."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for field in dataclasses.fields(artifact):
         value = getattr(artifact, field.name)

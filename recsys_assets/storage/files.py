@@ -21,10 +21,10 @@ def copy_atomically(source: Path, target: Path) -> None:
     _move(staging, target)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write the text beside the file, onto the disk, then move it over: readers see the old file or the new one."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write the content beside the file, onto the disk, then move it over: readers see the old file or the new one."""
     staging = _beside(path)
-    staging.write_text(text, encoding="utf-8")
+    staging.write_bytes(content.encode() if isinstance(content, str) else content)
     _move(staging, path)
 
 

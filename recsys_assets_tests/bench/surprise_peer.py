@@ -13,8 +13,9 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
@@ -27,6 +28,16 @@ __all__ = ["FOLDS", "FoldScore", "Peer", "markdown_table", "measure", "read_peer
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 SEED = 0
+MODELS: dict[str, dict[str, Any]] = {
+    "SVD": {"random_state": SEED},
+    "KNNBaseline": {
+        "k": 40,
+        "sim_options": {"name": "pearson_baseline", "user_based": False},
+        "verbose": False,
+    },
+    "SVDpp": {"random_state": SEED},
+}
+"""Surprise's classes with what isn't its default."""
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_RATIO = 100.0
 
@@ -57,7 +68,7 @@ class Peer:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m recsys_assets_tests.bench.surprise_peer")
     parser.add_argument("path", type=Path, help="the JSON file to write")
-    parser.add_argument("--models", nargs="+", choices=_models(), default=list(_models()))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         peer = measure(_unpacked(Path(folder)), options.models)
@@ -110,33 +121,11 @@ def _row(model: str, folds: list[FoldScore]) -> str:
     return f"| {model} | {mean(rmse):.4f}{spread} | {mae:.4f} | {fit_s:.2f} |"
 
 
-def _models() -> dict[str, Callable[[], Any]]:
-    """The models by name, with the library's defaults but for the seed, and for kNN the similarity it suggests."""
-
-    def svd() -> Any:
-        from surprise import SVD
-
-        return SVD(random_state=SEED)
-
-    def svd_pp() -> Any:
-        from surprise import SVDpp
-
-        return SVDpp(random_state=SEED)
-
-    def knn_baseline() -> Any:
-        from surprise import KNNBaseline
-
-        return KNNBaseline(k=40, sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False)
-
-    return {"SVD": svd, "KNNBaseline": knn_baseline, "SVDpp": svd_pp}
-
-
 def _scores(folder: Path, models: Iterable[str]) -> Iterator[FoldScore]:
-    from surprise import Dataset, Reader
-    from surprise.model_selection import PredefinedKFold
-
+    surprise = import_module("surprise")
     files = [(str(folder / f"{fold}.base"), str(folder / f"{fold}.test")) for fold in FOLDS]
-    folds = list(PredefinedKFold().split(Dataset.load_from_folds(files, reader=Reader("ml-100k"))))
+    ratings = surprise.Dataset.load_from_folds(files, reader=surprise.Reader("ml-100k"))
+    folds = list(surprise.model_selection.PredefinedKFold().split(ratings))
     for model in models:
         for fold, (train, test) in zip(FOLDS, folds, strict=True):
             score = _score(model, fold, train, test)
@@ -145,14 +134,14 @@ def _scores(folder: Path, models: Iterable[str]) -> Iterator[FoldScore]:
 
 
 def _score(model: str, fold: str, train: Any, test: Any) -> FoldScore:
-    from surprise import accuracy
-
-    algorithm = _models()[model]()
+    surprise = import_module("surprise")
+    algorithm = getattr(surprise, model)(**MODELS[model])
     wall, cpu = time.perf_counter(), time.process_time()
     algorithm.fit(train)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     predictions = algorithm.test(test)
-    rmse, mae = (float(error(predictions, verbose=False)) for error in (accuracy.rmse, accuracy.mae))
+    errors = surprise.accuracy.rmse, surprise.accuracy.mae
+    rmse, mae = (float(error(predictions, verbose=False)) for error in errors)
     return FoldScore(model, fold, rmse, mae, wall, cpu)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recsys_assets.algorithms.interactions import SparseRows
 from recsys_assets.algorithms.rating_prediction.log import RatingLog, Stars
@@ -65,16 +64,15 @@ def default_ratings(log: RatingLog, about_items: SparseRows, *, damping: float) 
     mean = log.rating.mean(dtype=np.float64)
     n_ratings = np.bincount(log.item, minlength=log.n_items)
     excess = np.bincount(log.item, log.rating - mean, minlength=log.n_items)
-    weights = csr_matrix(about_items, dtype=np.float64)
-    feature = (weights.T @ excess) / (weights.T @ n_ratings + damping)
-    expected = mean + _mean_of_features(weights, feature)
+    feature = np.asarray(about_items.T @ excess) / (np.asarray(about_items.T @ n_ratings) + damping)
+    expected = mean + _mean_of_features(about_items, feature)
     stars: Stars = ((excess + n_ratings * mean + damping * expected) / (n_ratings + damping)).astype(
         np.float32
     )
     return stars
 
 
-def _mean_of_features(weights: csr_matrix[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mean_of_features(weights: SparseRows, values: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.asarray(weights.sum(axis=1)).ravel()
     means = np.zeros(total.size)
     np.divide(np.asarray(weights @ values), total, out=means, where=total > 0)

@@ -11,6 +11,7 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.partitions import DATASETS
 
 contracts = [
+    contract_check(dg.AssetKey("ranking_evaluation"), dg.AssetKey("ranking_comparisons")),
     contract_check(dg.AssetKey("evaluation"), dg.AssetKey("comparisons")),
     *(contract_check(dg.AssetKey(name)) for name in ("holdout", "holdout_recommendations", "gates")),
     *(contract_check(TRIAL.key(name)) for name in ("cold_user_recommendations", "cold_item_recommendations")),

@@ -51,9 +51,12 @@ class RatingModelsConfig(dg.Config):
     n_factors: int = Field(50, ge=1, le=1024, description="dimensions of matrix factorisation and SVD++")
     epochs: int = Field(60, ge=1, description="passes over the ratings")
     decay: float = Field(0.97, gt=0, le=1, description="of the learning rate, from one epoch to the next")
-    mf_learning_rate: float = Field(0.015, gt=0, description="first step of matrix factorisation")
-    mf_regularizations: list[float] = Field([0.08, 0.1, 0.12], description="λ of matrix factorisation to try")
-    svdpp_learning_rate: float = Field(0.005, gt=0, description="first step of SVD++")
+    initial_scale: float = Field(0.02, gt=0, description="standard deviation of the first factors")
+    mf_learning_rates: list[float] = Field([0.01, 0.02], description="first steps of matrix factorisation")
+    mf_regularizations: list[float] = Field(
+        [0.04, 0.08, 0.1, 0.12], description="λ of matrix factorisation to try"
+    )
+    svdpp_learning_rates: list[float] = Field([0.003, 0.005], description="first steps of SVD++ to try")
     svdpp_regularizations: list[float] = Field([0.06, 0.08, 0.1], description="λ of SVD++ to try")
     fm_factors: int = Field(10, ge=1, le=256, description="dimensions of the factorisation machines")
     fm_samples: int = Field(256, ge=1, description="draws from their posterior")
@@ -166,6 +169,7 @@ def _factors(config: RatingModelsConfig, implicit: bool) -> dict[str, Any]:
         "n_factors": config.n_factors,
         "epochs": config.epochs,
         "decay": config.decay,
+        "initial_scale": config.initial_scale,
         "seed": config.seed,
     }
 
@@ -257,7 +261,8 @@ MODELS: Mapping[str, Kind] = {
         LatentFactors,
         _latent_factors,
         lambda c: _grid(
-            _factors(c, implicit=False) | {"learning_rate": c.mf_learning_rate, "initial_scale": 0.05},
+            _factors(c, implicit=False),
+            learning_rate=c.mf_learning_rates,
             regularization=c.mf_regularizations,
         ),
     ),
@@ -266,7 +271,8 @@ MODELS: Mapping[str, Kind] = {
         LatentFactors,
         _latent_factors,
         lambda c: _grid(
-            _factors(c, implicit=True) | {"learning_rate": c.svdpp_learning_rate, "initial_scale": 0.02},
+            _factors(c, implicit=True),
+            learning_rate=c.svdpp_learning_rates,
             regularization=c.svdpp_regularizations,
         ),
     ),

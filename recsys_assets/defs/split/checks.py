@@ -24,6 +24,7 @@ JUDGES = {
     "comparisons",
     "gates",
     "evaluation_report",
+    "model_packages",
     "published",
 }
 """What may depend on test rows: what judges, and what publishes the judgement."""
