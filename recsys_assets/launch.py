@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from recsys_assets.definitions import defs
 from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
@@ -109,7 +112,14 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     if is_locked(lock_of(str(data_folder()), planned.dataset)):
         on_step(f"waiting for another run on {planned.dataset}", "started")
     instance.add_event_listener(run_id, follow)
-    result = (
+    with _log_held_open(instance, run_id):
+        result = _execute(planned, instance, run_id)
+    published = dg.AssetKey("published") in made
+    return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
+
+
+def _execute(planned: Plan, instance: dg.DagsterInstance, run_id: str) -> dg.ExecuteInProcessResult:
+    return (
         defs()
         .resolve_job_def(full.name)
         .execute_in_process(
@@ -122,8 +132,27 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
             raise_on_error=False,
         )
     )
-    published = dg.AssetKey("published") in made
-    return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
+
+
+@contextmanager
+def _log_held_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Keep a connection to each file of the event log while a run writes to it.
+
+    Dagster opens and closes them for each event; the last one to close an SQLite file folds its write-ahead log back
+    into it, which takes longer than the event.
+    """
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage):
+        yield
+        return
+    instance.event_log_storage.get_logs_for_run(run_id)  # makes the run's file
+    folder = Path(storage.path_for_shard(run_id)).parent
+    files = [folder / f"{run_id}.db", folder / "index.db", folder.parent / "runs.db"]
+    with ExitStack() as held:
+        for file in files:
+            connection = held.enter_context(closing(sqlite3.connect(file)))
+            connection.execute("select count(*) from sqlite_master").fetchone()
+        yield
 
 
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:

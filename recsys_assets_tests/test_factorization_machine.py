@@ -227,6 +227,9 @@ def test_kept_draws_are_evenly_spread_and_the_last_is_one(ordinal: bool, n_sampl
     for name in ("cut_points", "intercept", "user_own", "item_factors", "moment_own"):
         assert_array_equal(getattr(some, name), getattr(every, name)[which])
     assert len(np.unique(every.user_own, axis=0)) == n_samples
+    # The cut points take the place of the intercept.
+    assert len(np.unique(every.intercept)) == (1 if ordinal else n_samples)
+    assert every.cut_points.shape[1] == (len(every.levels) - 1 if ordinal else 0)
 
 
 @given(st.integers(1, 12), st.data())

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix, random_array
+from scipy.stats import gamma, kstest, norm
 
 from recsys_assets.algorithms.rating_prediction.blocks import Block
 from recsys_assets.algorithms.rating_prediction.gibbs import Sampler
@@ -207,29 +208,29 @@ def test_with_plenty_of_ratings_the_posterior_is_that_of_least_squares():
 
 
 def test_the_noise_s_precision_follows_its_gamma_posterior():
-    sampler = sampler_of(3)
-    shape = 0.5 * (1 + N_RATINGS)
-    rate = 0.5 * (1 + np.square(sampler.residual).sum())
+    sampler = one_block(np.eye(3), np.array([0.5, -1.0, 0.7]))
+    shape, rate = (1 + 3) / 2, (1 + 0.25 + 1 + 0.49) / 2
     draws = []
-    for _ in range(4_000):
+    for _ in range(n := 4_000):
         sampler.sample_noise()
         draws.append(sampler.precision)
-    assert np.mean(draws) == pytest.approx(shape / rate, abs=4 * np.sqrt(shape / 4_000) / rate)
-    assert np.var(draws) == pytest.approx(shape / rate**2, rel=0.1)
+    assert np.mean(draws) == pytest.approx(shape / rate, abs=4 * np.sqrt(shape / n) / rate)
+    assert kstest(draws, gamma(shape, scale=1 / rate).cdf).pvalue > 1e-3
 
 
 def test_the_intercept_follows_its_normal_posterior_and_the_residuals_follow_it():
-    sampler = sampler_of(4)
-    sampler.precision = 2.0
-    start = sampler.residual.copy()
-    variance = 1 / (1 + 2.0 * N_RATINGS)
+    target = np.array([0.5, -1.0, 2.7])
+    sampler = one_block(np.eye(3), target)
+    sampler.precision = 0.5
+    variance = 1 / (1 + 0.5 * 3)
     draws = []
-    for _ in range(4_000):
+    for _ in range(n := 4_000):
         sampler.sample_intercept()
         draws.append(sampler.intercept)
-    assert np.mean(draws) == pytest.approx(2.0 * variance * start.sum(), abs=4 * np.sqrt(variance / 4_000))
-    assert np.var(draws) == pytest.approx(variance, rel=0.1)
-    assert_allclose(sampler.residual, start - sampler.intercept, atol=1e-9)
+    centre = variance * 0.5 * target.sum()
+    assert np.mean(draws) == pytest.approx(centre, abs=4 * np.sqrt(variance / n))
+    assert kstest(draws, norm(centre, np.sqrt(variance)).cdf).pvalue > 1e-3
+    assert_allclose(sampler.residual, target - sampler.intercept, atol=1e-9)
 
 
 def test_a_feature_of_no_rating_is_drawn_near_the_others_of_its_group():

@@ -172,6 +172,19 @@ def test_cut_points_keep_their_order(seed: int, n_cuts: int):
     assert np.all(np.diff(draws, axis=1) > 0)
 
 
+def test_cut_points_keep_their_order_where_the_likelihood_says_nothing():
+    """Ratings fifty deviations from their levels are as unlikely under any cut points."""
+    level, latent = planted(50)
+    cuts = CutPoints(level, rng=np.random.default_rng(0))
+    cuts.adapt(latent)
+    far = np.where(level < 2, 50.0, -50.0)
+    before = cuts.values
+    for _ in range(50):
+        cuts.sample(far)
+        assert np.all(np.diff(cuts.values) > 0)
+    assert np.abs(cuts.values - before).max() > 0.1
+
+
 def test_same_generator_same_draws_and_inputs_stay():
     level, latent = planted(200)
     kept = level.copy(), latent.copy()

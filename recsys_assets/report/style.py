@@ -1,4 +1,4 @@
-"""How reports look: one palette for plots and pages, and tables as Markdown or HTML."""
+"""How reports look: one palette for plots and pages, names for people, and tables as Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -79,7 +79,12 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "novelty": ("Novelty", "bits"),
     "gini": ("Gini", "0–1, lower is more even"),
     "popularity": ("Popularity", "percentile"),
+    "rmse": ("RMSE", "stars"),
+    "mae": ("MAE", "stars"),
+    "calibration_error": ("Calibration error", "stars"),
+    "f1": ("F1", "0–1"),
 }
+LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "calibration_error", "gini"})
 SEGMENTS: Final = (
     "all",
     "light_users",
@@ -90,8 +95,24 @@ SEGMENTS: Final = (
     "tail_items",
     "cold_items",
 )
-BASELINES: Final = frozenset({"popularity", "recent_popularity"})
-_ACRONYMS: Final = frozenset({"als", "bpr", "cf", "ease", "edlae", "gf", "knn", "mf", "svd"})
+BASELINES: Final = frozenset(
+    {
+        "popularity",
+        "recent_popularity",
+        "global_mean",
+        "user_mean",
+        "item_mean",
+        "bias",
+        "time_damped_bias",
+    }
+)
+_ACRONYMS: Final = ("als", "bpr", "cf", "ease", "edlae", "fm", "gf", "mae", "mf", "ndcg", "rmse", "svd")
+_WORDS: Final = {word: word.upper() for word in _ACRONYMS} | {
+    "knn": "kNN",
+    "svdpp": "SVD++",
+    "5fold": "five-fold",
+}
+_BASELINE_LINES: Final = ("--", ":", "-.")
 _MARKERS: Final = ("s", "D", "o", "^", "v", "P", "X")
 
 
@@ -112,7 +133,8 @@ def series_styles(models: Iterable[str]) -> dict[str, SeriesStyle]:
     colors = [LIGHT["baseline"]] * n_baselines + [
         LIGHT[f"series-{i % 6 + 1}"] for i in range(len(names) - n_baselines)
     ]
-    lines = ["--", ":"][:n_baselines] + ["-"] * (len(names) - n_baselines)
+    dashes = [_BASELINE_LINES[i % len(_BASELINE_LINES)] for i in range(n_baselines)]
+    lines = dashes + ["-"] * (len(names) - n_baselines)
     return {
         name: SeriesStyle(color, _MARKERS[i % len(_MARKERS)], line)
         for i, (name, color, line) in enumerate(zip(names, colors, lines, strict=True))
@@ -121,7 +143,7 @@ def series_styles(models: Iterable[str]) -> dict[str, SeriesStyle]:
 
 def phrase(name: str) -> str:
     """Write an identifier within a sentence: ``recent_popularity`` is "recent popularity"."""
-    return " ".join(word.upper() if word in _ACRONYMS else word for word in name.split("_") if word)
+    return " ".join(_WORDS.get(word, word) for word in name.split("_") if word)
 
 
 def label(name: str) -> str:
@@ -136,8 +158,8 @@ def metric_name(metric: str) -> str:
 
 
 def metric_label(metric: str, k: int) -> str:
-    """Name a metric at its cut-off: ``NDCG@10``."""
-    return f"{metric_name(metric)}@{k}"
+    """Name a metric at its cut-off, ``NDCG@10``; at k = 0 it is about no list: ``RMSE``."""
+    return f"{metric_name(metric)}@{k}" if k else metric_name(metric)
 
 
 def order_of(names: Iterable[str], preferred: Iterable[str]) -> list[str]:
@@ -232,67 +254,3 @@ def _html_row(row: list[str | Html], classes: list[str]) -> str:
     head = f'<th scope="row"{classes[0]}>{cells[0]}</th>'
     tail = "".join(f"<td{css}>{cell}</td>" for css, cell in zip(classes[1:], cells[1:], strict=True))
     return f"<tr>{head}{tail}</tr>"
-
-
-PAGE_CSS: Final = """
-*{box-sizing:border-box}
-html{color-scheme:light dark;-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--page);color:var(--ink);
- font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif}
-main,header,footer{max-width:70rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
-header{padding-top:clamp(2rem,6vw,4rem)}
-.eyebrow{margin:0 0 .5rem;color:var(--muted);font-size:.8125rem;font-weight:600;letter-spacing:.06em;
- text-transform:uppercase}
-h1{margin:0 0 1rem;font-size:clamp(1.625rem,1.2rem + 1.9vw,2.5rem);line-height:1.15;letter-spacing:-.02em;
- text-wrap:balance;overflow-wrap:anywhere}
-h2{margin:3rem 0 .375rem;font-size:1.25rem;line-height:1.3;letter-spacing:-.01em}
-p{margin:0 0 1rem;max-width:44rem;overflow-wrap:anywhere}
-.lead{font-size:1.125rem}
-.note{color:var(--muted);font-size:.9375rem}
-.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:1px;margin:2rem 0 0;padding:0;
- background:var(--rule);border:1px solid var(--rule);border-radius:.75rem;overflow:hidden}
-.tiles div{padding:1rem 1.25rem;background:var(--card);min-width:0}
-.tiles dt{color:var(--muted);font-size:.8125rem}
-.tiles dd{margin:.125rem 0 0;font-size:1.5rem;font-weight:650;line-height:1.25;letter-spacing:-.01em;
- font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.tiles small{display:block;color:var(--muted);font-size:.8125rem;font-weight:400;letter-spacing:0}
-.scroll{overflow-x:auto;margin:.75rem 0 1rem;background:var(--card);border:1px solid var(--rule);
- border-radius:.75rem}
-.scroll:focus-visible{outline:2px solid var(--series-1);outline-offset:2px}
-table{width:100%;border-collapse:collapse;font-size:.9375rem;font-variant-numeric:tabular-nums}
-th,td{padding:.625rem .75rem;text-align:left;vertical-align:middle;border-top:1px solid var(--rule)}
-thead th{border-top:0;color:var(--muted);font-size:.8125rem;font-weight:600;white-space:nowrap;
- vertical-align:bottom}
-tbody th{position:sticky;left:0;background:var(--card);font-weight:600;overflow-wrap:break-word;
- min-width:7rem;max-width:14rem}
-.num{text-align:right}
-td{white-space:nowrap}
-.wide{min-width:20rem;white-space:normal}
-.whisker{display:block;width:11rem;height:1.25rem;overflow:visible}
-.whisker line{stroke:var(--series-1);stroke-width:2}
-.whisker circle{fill:var(--series-1)}
-.whisker .reference{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 2}
-.pill{display:inline-block;padding:.0625rem .625rem;border:1px solid currentColor;border-radius:1rem;
- font-size:.8125rem;font-weight:600;white-space:nowrap}
-.good{color:var(--good)}
-.bad{color:var(--bad)}
-.open{color:var(--muted)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;
- margin:.75rem 0 1rem}
-figure{margin:0;padding:1rem;background:var(--card);border:1px solid var(--rule);border-radius:.75rem}
-figure svg{display:block;width:100%;height:auto}
-figure svg *{stroke-linejoin:round;stroke-linecap:butt}
-figure svg text{font-family:inherit!important}
-dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.375rem 1.5rem;margin:.75rem 0 1.5rem;
- font-size:.9375rem}
-.facts dt{color:var(--muted)}
-.facts dd{margin:0;overflow-wrap:anywhere}
-pre{margin:.75rem 0 1rem;padding:1rem;overflow-x:auto;background:var(--card);border:1px solid var(--rule);
- border-radius:.75rem;font-size:.875rem;line-height:1.5}
-code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
-footer{padding-top:1rem;padding-bottom:4rem}
-@media (max-width:46rem){.tiles{grid-template-columns:repeat(2,1fr)}.tiles div{padding:.75rem 1rem}
- .tiles dd{font-size:1.25rem}dl.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.625rem}
- th,td{padding:.5rem .625rem}.whisker{width:7rem}figure{padding:.5rem}}
-@media print{body{background:none}figure,tr{break-inside:avoid}}
-"""

@@ -31,9 +31,8 @@ def every_test_row(context: dg.AssetCheckExecutionContext, project: Project) -> 
     faults = project.warehouse.frame(
         partition_of(context),
         """
-        with models as (select distinct model from holdout_rating_predictions)
-        select model from models, test_ratings as t
-        left join holdout_rating_predictions as p using (model, user_id, movie_id)
+        with models as (select distinct model from holdout_rating_predictions), due as (from models, test_ratings)
+        select model from due as t left join holdout_rating_predictions as p using (model, user_id, movie_id)
         where p.rating is distinct from t.rating group by model order by model
         """,
     )["model"].tolist()
