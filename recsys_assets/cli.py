@@ -117,18 +117,28 @@ def top(
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
-    _show(_publication(dataset).top(user_id, strategy=strategy, n=n), measure="score")
+    _show(_publication(dataset).top(user_id, strategy=strategy, n=n))
+
+
+@app.command()
+def stars(
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
+    dataset: Dataset = "sample",
+    n: Length = 10,
+) -> None:
+    """Show the movies that a user would give most stars to, how many, and how far off that may be."""
+    _show(_publication(dataset).stars(user_id, n=n))
 
 
 @app.command()
 def similar(
     movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
     dataset: Dataset = "sample",
-    method: Annotated[str, typer.Option(help="als, content or genome")] = "als",
+    method: Annotated[str, typer.Option(help="als, svdpp, content or genome")] = "als",
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
-    _show(_publication(dataset).similar(movie, method=method, n=n), measure="similarity")
+    _show(_publication(dataset).similar(movie, method=method, n=n))
 
 
 @app.command()
@@ -195,12 +205,28 @@ def _summary(dataset: str) -> None:
             _figure(coverage, ".3f"),
         )
     out.print(table)
+    _stars_summary(published)
     out.print(f"Tables: {published.path}", soft_wrap=True)
 
 
-def _show(answer: Answer, *, measure: str) -> None:
+def _stars_summary(published: Published) -> None:
+    board = published.stars_board()
+    folds = next((row[6] for row in board if row[6]), None)
+    n_users = max((row[5] for row in board), default=0)
+    table = Table(
+        title=f"predicted stars of the test rows of {n_users:,} users", title_justify="left", box=SIMPLE
+    )
+    for heading in ("model", "RMSE", "interval", "MAE", *([f"RMSE, {folds}"] if folds else [])):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    for model, rmse, low, high, mae, _, _, mean, spread in board:
+        over_folds = [UNKNOWN if mean is None else f"{mean:.4f} ± {spread:.4f}"] if folds else []
+        table.add_row(model, f"{rmse:.4f}", f"{low:.3f}–{high:.3f}", f"{mae:.4f}", *over_folds)
+    out.print(table)
+
+
+def _show(answer: Answer) -> None:
     table = Table(title=escape(answer.title), title_justify="left", box=SIMPLE)
-    for heading in ("rank", "movie_id", "title", "genres", measure):
+    for heading in answer.headings:
         table.add_column(heading, justify="left" if heading in ("title", "genres") else "right")
     for row in answer.rows:
         table.add_row(*(_cell(value) for value in row))
@@ -218,6 +244,8 @@ def _complain(problem: str) -> None:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return UNKNOWN
     return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
 
 

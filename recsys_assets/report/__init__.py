@@ -7,8 +7,8 @@ from recsys_assets.report.evaluation import (
     evaluation_html,
     evaluation_markdown,
     headline,
-    verdict,
 )
+from recsys_assets.report.intervals import verdict
 from recsys_assets.report.plots import markdown_image
 from recsys_assets.report.style import markdown_table
 

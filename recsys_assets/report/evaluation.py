@@ -1,7 +1,7 @@
 """The evaluation as a report: Markdown for the Dagster UI and one self-contained HTML file.
 
-Both say the same: which model is best and by how much, what is known by segment and in pairs, which gates
-hold, and how to recompute the figures from the published tables.
+Both say the same: which model's lists are best and by how much, what is known by segment and in pairs, then what other
+sections found, which gates hold, and how to recompute the figures from the published tables.
 """
 
 from __future__ import annotations
@@ -10,19 +10,29 @@ import html
 import math
 import shlex
 import textwrap
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import pandas as pd
 
 from recsys_assets.report import plots
+from recsys_assets.report.gates import failures, gates_html, gates_markdown, gates_passed
+from recsys_assets.report.intervals import (
+    BETTER,
+    NOT_SHOWN,
+    NOTHING_SHOWN_NOTE,
+    interval_text,
+    interval_texts,
+    verdict,
+    verdict_pills,
+    verdicts,
+    whiskers,
+)
+from recsys_assets.report.page import Section, facts, figures, folded, note, page, subsections
 from recsys_assets.report.style import (
     METRICS,
-    PAGE_CSS,
     SEGMENTS,
-    Html,
-    css_variables,
     escape_markdown,
     format_cell,
     html_table,
@@ -35,26 +45,14 @@ from recsys_assets.report.style import (
 )
 
 __all__ = [
-    "BETTER",
-    "NOT_SHOWN",
-    "WORSE",
     "Difference",
     "EvaluationReport",
     "evaluation_html",
     "evaluation_markdown",
     "headline",
-    "verdict",
 ]
 
-BETTER: Final = "better"
-WORSE: Final = "worse"
-NOT_SHOWN: Final = "no difference shown"
-
-_PASSED, _FAILED = "passed", "failed"
-_PILLS: Final = {BETTER: "good", WORSE: "bad", NOT_SHOWN: "open", _PASSED: "good", _FAILED: "bad"}
-_SIGNS: Final = {">=": "≥", "<=": "≤"}
-_FORMATS: Final = {"±": ".4f", "Users": ",.0f", "Difference": "+.4f", "Measured": ".4g", "Distance": "+.3g"}
-_WHISKER_WIDTH: Final = 176.0
+_FORMATS: Final = {"±": ".4f", "Users": ",.0f", "Difference": "+.4f"}
 
 
 class Difference(NamedTuple):
@@ -67,7 +65,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationReport:
-    """The published tables of one evaluation, and what a reader must know to trust and repeat them.
+    """The published figures of recommended lists and all gates, and what a reader must know to trust and repeat them.
 
     ``metric`` at ``k`` ranks the models; it is an accuracy metric, of which more is better. The plots also
     need precision and recall at some k, and coverage at 10.
@@ -162,16 +160,6 @@ class EvaluationReport:
         return rows[(rows["split"] == self.split) & (rows["metric"] == self.metric) & (rows["k"] == self.k)]
 
 
-def verdict(ci_low: float, ci_high: float) -> str:
-    """Say what the interval of a difference shows, for a metric of which more is better.
-
-    "better" if it lies above zero, "worse" if below, "no difference shown" if it touches zero or is missing.
-    """
-    if ci_low > 0:
-        return BETTER
-    return WORSE if ci_high < 0 else NOT_SHOWN
-
-
 def headline(report: EvaluationReport) -> str:
     """Say which model is best, for how many users, and by how much over the baseline and the runner-up."""
     board = report.leaderboard()
@@ -185,10 +173,12 @@ def headline(report: EvaluationReport) -> str:
     return " ".join([first, *(_gain(report, best, rival) for rival in rivals)])
 
 
-def evaluation_markdown(report: EvaluationReport) -> str:
+def evaluation_markdown(report: EvaluationReport, sections: Sequence[Section] = ()) -> str:
     """Write the report as Markdown with embedded PNG plots, for an asset's metadata."""
+    found = [f"**{escape_markdown(headline(report))}**"]
+    found += [escape_markdown(section.finding) for section in sections if section.finding]
     parts = [
-        f"**{escape_markdown(headline(report))}**",
+        "\n\n".join(found),
         f"### {report.title} by model",
         _markdown(_leaderboard_table(report)),
         f"± is half the width of the {report.interval}.",
@@ -196,57 +186,56 @@ def evaluation_markdown(report: EvaluationReport) -> str:
         f"### {report.title} by segment",
         _markdown(_segment_table(report)),
         "### Paired comparisons",
-        _markdown(_comparison_table(report)),
-        f"### Gates: {_gates_passed(report.gates)}",
-        _markdown(_gate_table(report.gates)),
+        _markdown(_comparison_table(report.differences(), report.interval)),
+        *(section.markdown for section in sections),
+        f"### Gates: {gates_passed(report.gates)} passed",
+        gates_markdown(report.gates),
         "### How to repeat it",
         f"{escape_markdown(report.split_description)} In {escape_markdown(report.source)}:",
-        textwrap.indent(_sql(report), "    "),
+        textwrap.indent(_sql(report, sections), "    "),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def evaluation_html(report: EvaluationReport) -> str:
-    """Write the report as one HTML file that needs nothing else: no script, font, image or network.
+def evaluation_html(report: EvaluationReport, sections: Sequence[Section] = ()) -> str:
+    """Write the report as one HTML file that needs nothing else.
 
     Plots are inline SVG that follows the reader's light or dark setting. Every text from the tables or the
-    caller is escaped, and a content-security policy forbids the page to load or run anything.
+    caller is escaped.
     """
-    sections = {
+    lists = {
         f"{report.title} by model": _leaderboard_section(report),
         "Paired comparisons": _comparison_section(report),
-        "Segments, list length and reach": _figures(report),
+        "Segments, list length and reach": figures(_drawings(report)),
         f"{report.title} by segment": _html(_segment_table(report)),
         f"All metrics at {report.k}": _html(_metric_table(report), floats=".3f"),
-        f"Gates: {_gates_passed(report.gates)}": _gate_section(report),
-        "How to repeat this": _provenance(report),
     }
-    parts = [
-        f"<section>\n<h2>{html.escape(name)}</h2>\n{body}\n</section>" for name, body in sections.items()
-    ]
-    return _page(report, "\n".join(parts))
+    found = [f'<p class="lead">{html.escape(headline(report))}</p>']
+    found += [f"<p>{html.escape(section.finding)}</p>" for section in sections if section.finding]
+    return page(
+        title=f"Evaluation of recommenders on {report.dataset}",
+        eyebrow="Offline evaluation",
+        heading=f"Recommenders on {report.dataset}",
+        head="\n".join([*found, _tiles(report)]),
+        sections={
+            "Recommended lists": subsections(lists),
+            **{section.title: section.html for section in sections},
+            f"Gates: {gates_passed(report.gates)} passed": gates_html(report.gates),
+            "How to repeat this": _provenance(report, sections),
+        },
+    )
 
 
 def _gain(report: EvaluationReport, best: str, rival: str) -> str:
     gain, name = report.difference(best, rival), phrase(rival)
     if gain is None:
         return f"It was not compared with {name} user by user."
-    interval = f"{report.interval} {_range(gain.ci_low, gain.ci_high, '+.3f')}"
+    interval = f"{report.interval} {interval_text(gain.ci_low, gain.ci_high, '+.3f')}"
     found = verdict(gain.ci_low, gain.ci_high)
     if found == NOT_SHOWN:
         return f"No difference from {name} is shown ({format_cell(gain.difference, '+.3f')}, {interval})."
     side = "above" if found == BETTER else "below"
     return f"It is {abs(gain.difference):.3f} {side} {name} ({interval})."
-
-
-def _range(low: float, high: float, spec: str) -> str:
-    if math.isnan(low) or math.isnan(high):
-        return "unknown"
-    return f"{format_cell(low, spec)} to {format_cell(high, spec)}"
-
-
-def _ranges(rows: pd.DataFrame, spec: str) -> list[str]:
-    return [_range(low, high, spec) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
 
 
 def _leaderboard_table(report: EvaluationReport) -> pd.DataFrame:
@@ -272,40 +261,19 @@ def _metric_table(report: EvaluationReport) -> pd.DataFrame:
     return table
 
 
-def _comparison_table(report: EvaluationReport) -> pd.DataFrame:
-    rows = report.differences()
-    verdicts = [verdict(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
+def _comparison_table(rows: pd.DataFrame, interval: str) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "Model": rows["model"].map(label),
             "Against": rows["baseline"].map(label),
             "Segment": rows["segment"].map(label),
             "Difference": rows["difference"],
-            report.interval: _ranges(rows, "+.4f"),
-            "Verdict": verdicts,
+            interval: interval_texts(rows, "+.4f"),
+            "Verdict": verdicts(rows),
             "Users": rows["n_users"],
         }
     )
     return table if rows["segment"].nunique() > 1 else table.drop(columns="Segment")
-
-
-def _gate_table(gates: pd.DataFrame) -> pd.DataFrame:
-    signs = zip(gates["comparison"], gates["threshold"], strict=True)
-    table = pd.DataFrame(
-        {
-            "Gate": gates["gate"].map(label),
-            "Result": [_PASSED if passed else _FAILED for passed in gates["passed"]],
-            "Measured": gates["measured"],
-            "Required": [f"{_SIGNS.get(sign, sign)} {bound:.4g}" for sign, bound in signs],
-            "Distance": gates["distance"],
-            "What it guards": gates["description"],
-        }
-    )
-    return table.sort_values("Result", kind="stable", ignore_index=True)  # "failed" comes before "passed"
-
-
-def _gates_passed(gates: pd.DataFrame) -> str:
-    return f"{int(gates['passed'].sum())} of {len(gates)} passed"
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -331,86 +299,48 @@ def _images(report: EvaluationReport) -> dict[str, bytes]:
     }
 
 
-def _figures(report: EvaluationReport) -> str:
+def _drawings(report: EvaluationReport) -> list[str]:
     scores, metric, k = report.scores(), report.metric, report.k
-    drawings = [
+    return [
         plots.segments.svg(scores, metric=metric, k=k),
         plots.metric_by_k.svg(scores, metric=metric),
         plots.precision_recall.svg(scores),
         plots.accuracy_vs_coverage.svg(scores, metric=metric),
     ]
-    figures = "\n".join(f"<figure>{svg}</figure>" for svg in drawings)
-    return f'<div class="figures">\n{figures}\n</div>'
 
 
 def _leaderboard_section(report: EvaluationReport) -> str:
     board, table = report.leaderboard(), _leaderboard_table(report).drop(columns="±")
     baseline = board.loc[board["model"] == report.baseline, "value"]
     reference = float(baseline.iloc[0]) if len(baseline) else math.nan
-    table.insert(2, "", _whiskers(board, "value", reference))
-    table.insert(3, report.interval, _ranges(board, ".4f"))
+    table.insert(2, "", whiskers(board, "value", reference))
+    table.insert(3, report.interval, interval_texts(board, ".4f"))
     dotted = f" The dotted line is {phrase(report.baseline)}." if len(baseline) else ""
-    note = f"Dots are means over users, bars their {report.interval}s.{dotted}"
-    return f'{_html(table)}\n<p class="note">{html.escape(note)}</p>'
+    return f"{_html(table)}\n{note(f'Dots are means over users, bars their {report.interval}s.{dotted}')}"
 
 
 def _comparison_section(report: EvaluationReport) -> str:
-    rows, table = report.differences(), _comparison_table(report)
-    table["Verdict"] = table["Verdict"].map(_pill)
-    table.insert(len(table.columns) - 3, "", _whiskers(rows, "difference", 0.0))
-    return (
-        f'{_html(table)}\n<p class="note">Each difference is over the same users. “{NOT_SHOWN.capitalize()}” '
-        "means that the interval holds zero, not that the two are equal.</p>"
-    )
+    rows = report.differences()
+    everyone = rows["segment"] == "all"
+    parts = [_comparison_html(rows[everyone], report.interval)]
+    if not everyone.all():
+        parts.append(folded("The same by segment", _comparison_html(rows[~everyone], report.interval)))
+    parts.append(note(f"Each difference is over the same users. {NOTHING_SHOWN_NOTE}"))
+    return "\n".join(parts)
 
 
-def _gate_section(report: EvaluationReport) -> str:
-    table = _gate_table(report.gates)
-    table["Result"] = table["Result"].map(_pill)
-    table["What it guards"] = table["What it guards"].map(_wide)
+def _comparison_html(rows: pd.DataFrame, interval: str) -> str:
+    table = _comparison_table(rows, interval)
+    table["Verdict"] = verdict_pills(table["Verdict"])
+    table.insert(len(table.columns) - 3, "", whiskers(rows, "difference", 0.0))
     return _html(table)
-
-
-def _pill(word: str) -> Html:
-    return Html(f'<span class="pill {_PILLS[word]}">{word}</span>')
-
-
-def _wide(text: str) -> Html:
-    return Html(f'<div class="wide">{html.escape(text)}</div>')
-
-
-def _whiskers(rows: pd.DataFrame, value: str, reference: float) -> list[Html]:
-    """Draw each row's interval and value on one scale, on which the reference stands too."""
-    columns = ["ci_low", "ci_high", value]
-    ends = pd.concat([rows[column] for column in columns] + [pd.Series([reference])]).dropna()
-    low, span = (float(ends.min()), float(ends.max() - ends.min())) if len(ends) else (0.0, 0.0)
-
-    def position(end: float) -> str:
-        return f"{6 + (end - low) / (span or 1.0) * (_WHISKER_WIDTH - 12):.1f}"
-
-    return [_whisker(position, reference, *row) for row in rows[columns].itertuples(index=False, name=None)]
-
-
-def _whisker(
-    position: Callable[[float], str], reference: float, ci_low: float, ci_high: float, value: float
-) -> Html:
-    parts = []
-    if not math.isnan(reference):
-        x = position(reference)
-        parts.append(f'<line class="reference" x1="{x}" x2="{x}" y1="-11" y2="31"/>')
-    if not (math.isnan(ci_low) or math.isnan(ci_high)):
-        parts.append(f'<line x1="{position(ci_low)}" x2="{position(ci_high)}" y1="10" y2="10"/>')
-    if not math.isnan(value):
-        parts.append(f'<circle cx="{position(value)}" cy="10" r="4.5"/>')
-    box = f"0 0 {_WHISKER_WIDTH:.0f} 20"
-    return Html(f'<svg class="whisker" viewBox="{box}" aria-hidden="true">{"".join(parts)}</svg>')
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _sql(report: EvaluationReport) -> str:
+def _sql(report: EvaluationReport, sections: Sequence[Section]) -> str:
     where = (
         f"where split = {_literal(report.split)} and metric = {_literal(report.metric)} and k = {report.k}"
     )
@@ -422,26 +352,28 @@ def _sql(report: EvaluationReport) -> str:
             "select model, baseline, segment, difference, ci_low, ci_high, n_users from comparisons",
             f"{where} order by segment, difference desc;",
             "",
+            *(f"{section.sql}\n" for section in sections),
             "from gates order by passed, gate;",
         ]
     )
 
 
-def _provenance(report: EvaluationReport) -> str:
-    facts = {
-        "Data set": report.dataset,
-        "Split": report.split_description,
-        "Users": f"{report.leaderboard()['n_users'].max():,.0f} ({report.split})",
-        "Intervals": f"{report.interval}s, over users",
-        "Run": report.run_id,
-        "Data version": report.data_version,
-        "Generated from": f"tables evaluation, comparisons and gates of {report.source}",
-    }
-    items = "\n".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items())
+def _provenance(report: EvaluationReport, sections: Sequence[Section]) -> str:
+    origin = facts(
+        {
+            "Data set": report.dataset,
+            "Split": report.split_description,
+            "Users": f"{report.leaderboard()['n_users'].max():,.0f} ({report.split})",
+            "Intervals": f"{report.interval}s, over users",
+            "Run": report.run_id,
+            "Data version": report.data_version,
+            "Generated from": f"tables evaluation, comparisons, gates and others of {report.source}",
+        }
+    )
     shell = f"duckdb -readonly {shlex.quote(report.source)}"
     return (
-        f'<dl class="facts">\n{items}\n</dl>\n<p>Each figure above is a row of these tables:</p>\n'
-        f'<pre tabindex="0"><code>$ {html.escape(shell)}\n\n{html.escape(_sql(report))}</code></pre>'
+        f"{origin}\n<p>The figures above are rows of these tables:</p>\n"
+        f'<pre tabindex="0"><code>$ {html.escape(shell)}\n\n{html.escape(_sql(report, sections))}</code></pre>'
     )
 
 
@@ -449,52 +381,15 @@ def _tiles(report: EvaluationReport) -> str:
     best = report.leaderboard().iloc[0]
     gain = report.difference(str(best["model"]), report.baseline)
     difference = "–" if gain is None else format_cell(gain.difference, "+.3f")
-    range_of_gain = "not compared" if gain is None else _range(gain.ci_low, gain.ci_high, "+.3f")
+    range_of_gain = "not compared" if gain is None else interval_text(gain.ci_low, gain.ci_high, "+.3f")
     tiles = [
-        ("Best model", label(str(best["model"])), f"{report.title} {best['value']:.3f}"),
+        ("Best lists", label(str(best["model"])), f"{report.title} {best['value']:.3f}"),
         (f"Gain over {phrase(report.baseline)}", difference, range_of_gain),
         ("Users", f"{best['n_users']:,.0f}", f"{report.split} split"),
-        (
-            "Gates passed",
-            f"{int(report.gates['passed'].sum())} of {len(report.gates)}",
-            _failures(report.gates),
-        ),
+        ("Gates passed", gates_passed(report.gates), failures(report.gates)),
     ]
     items = [
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}<small>{html.escape(detail)}</small></dd></div>"
         for name, value, detail in tiles
     ]
     return f'<dl class="tiles">\n{"".join(items)}\n</dl>'
-
-
-def _failures(gates: pd.DataFrame) -> str:
-    failed = [phrase(str(gate)) for gate in gates.loc[~gates["passed"].astype(bool), "gate"]]
-    return f"failed: {', '.join(failed)}" if failed else "none failed"
-
-
-def _page(report: EvaluationReport, body: str) -> str:
-    name = html.escape(report.dataset)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Evaluation of recommenders on {name}</title>
-<style>
-{css_variables()}{PAGE_CSS}</style>
-</head>
-<body>
-<header>
-<p class="eyebrow">Offline evaluation</p>
-<h1>Recommenders on {name}</h1>
-<p class="lead">{html.escape(headline(report))}</p>
-{_tiles(report)}
-</header>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""

@@ -16,6 +16,8 @@ __all__ = ["Answer", "NotFoundError", "NotPublishedError", "Published"]
 
 MATCHES_SHOWN = 10
 
+_PLACE = ("rank", "movie_id", "title", "genres")
+
 _LEADERBOARD = """
     select model, ndcg.value, ndcg.ci_low, ndcg.ci_high, recall.value, hits.value, coverage.value, ndcg.n_users
     from (from evaluation where metric = 'ndcg') ndcg
@@ -24,6 +26,18 @@ _LEADERBOARD = """
     join (from evaluation where metric = 'coverage') coverage using (model, split, segment, k)
     where split = 'test' and segment = 'all' and k = 10
     order by ndcg.value desc, model
+"""
+
+
+_STARS = """
+    select model, t.value, t.ci_low, t.ci_high, mae.value, t.n_users, folds.split, folds.value, spread.value
+    from evaluation as t
+    join evaluation as mae using (model, split, segment, k)
+    left join (from evaluation where split <> 'test' and segment = 'all' and metric = 'rmse') as folds using (model)
+    left join (from evaluation where split <> 'test' and segment = 'all' and metric = 'rmse_std') as spread
+        using (model)
+    where t.split = 'test' and t.segment = 'all' and t.metric = 'rmse' and mae.metric = 'mae'
+    order by t.value, model
 """
 
 
@@ -37,9 +51,10 @@ class NotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class Answer:
-    """A titled list of rows."""
+    """A titled list of rows under headings."""
 
     title: str
+    headings: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
 
 
@@ -65,6 +80,13 @@ class Published:
         """(model, ndcg, ci_low, ci_high, recall, hit rate, coverage, n_users) at 10 on test rows, best first."""
         return self._rows(_LEADERBOARD)
 
+    def stars_board(self) -> list[tuple[Any, ...]]:
+        """(model, rmse, ci_low, ci_high, mae, n_users, folds, mean rmse over these, its std), least error first.
+
+        The last three are None where nobody asked for cross-validation.
+        """
+        return self._rows(_STARS)
+
     def gates(self) -> list[tuple[Any, ...]]:
         """(gate, measured, comparison, threshold, distance) of each gate."""
         return self._rows("select gate, measured, comparison, threshold, distance from gates")
@@ -80,6 +102,7 @@ class Published:
             If there is no such strategy; the message has those there are.
         """
         self._require("strategy", strategy, "recommendations")
+        headings = (*_PLACE, "score")
         rows = self._rows(
             "select rank, movie_id, title, array_to_string(genres, ', '), score "
             "from recommendations join movies using (movie_id) "
@@ -87,7 +110,7 @@ class Published:
             [strategy, user_id, n],
         )
         if rows:
-            return Answer(f"{strategy} for user {user_id} of {self.dataset}", rows)
+            return Answer(f"{strategy} for user {user_id} of {self.dataset}", headings, rows)
         cold = self._rows(
             "select rank, movie_id, title, array_to_string(genres, ', '), mean_rating "
             "from cold_start join movies using (movie_id) where rank <= ? order by rank",
@@ -96,7 +119,31 @@ class Published:
         return Answer(
             f"user {user_id} is not known to {strategy} on {self.dataset}: popular, good and varied instead "
             "(score = mean stars)",
+            headings,
             cold,
+        )
+
+    def stars(self, user_id: int, *, n: int) -> Answer:
+        """What the user would give most stars to: (rank, movie_id, title, genres, stars, expected error, confidence).
+
+        A user of whom nothing is known gets the cold-start list, with the stars to expect of anybody.
+        """
+        headings = (*_PLACE, "stars", "± error", "confidence")
+        rows = self._rows(
+            "select rank, movie_id, title, array_to_string(genres, ', '), predicted_rating, expected_error, confidence "
+            "from predicted_ratings_top join movies using (movie_id) where user_id = ? and rank <= ? order by rank",
+            [user_id, n],
+        )
+        if rows:
+            return Answer(f"most stars for user {user_id} of {self.dataset}", headings, rows)
+        cold = self._rows(
+            "select rank, movie_id, title, array_to_string(genres, ', '), predicted_rating, null, 'unknown user' "
+            "from cold_start join default_ratings using (movie_id) join movies using (movie_id) "
+            "where rank <= ? order by rank",
+            [n],
+        )
+        return Answer(
+            f"user {user_id} is not known on {self.dataset}: popular, good and varied instead", headings, cold
         )
 
     def similar(self, movie: str, *, method: str, n: int) -> Answer:
@@ -118,7 +165,8 @@ class Published:
         )
         if not rows:
             raise NotFoundError(f"{method} knows nothing of {title} ({movie_id}); try another --method")
-        return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", rows)
+        headings = (*_PLACE, "similarity")
+        return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", headings, rows)
 
     def _movie(self, asked: str) -> tuple[int, str]:
         by_id = "select movie_id, title from movies where movie_id = try_cast(? as bigint)"
