@@ -130,7 +130,7 @@ def _finding(cross_validation: pd.DataFrame) -> str:
 
 
 def _chosen_html(models: pd.DataFrame) -> str:
-    by_model = models.groupby("model")
+    by_model = models.sort_values("fold").groupby("model")
     weights = (
         by_model["weight"].agg(["mean", "min", "max"]).sort_values("mean", ascending=False, kind="stable")
     )

@@ -1,4 +1,4 @@
-"""The page that a report is: head, contents, sections, style sheet; and what sections are made of."""
+"""The page that a report is: a head, sections with their contents, the style sheet; and what sections are made of."""
 
 from __future__ import annotations
 

@@ -71,12 +71,12 @@ def calibration_curves(axes: Axes, rating_calibration: pd.DataFrame) -> None:
 @plot(height=2.9)
 def validation_errors(axes: Axes, rating_settings: pd.DataFrame) -> None:
     """A dot a candidate: the RMSE on validation rows by model, the best model on top; chosen ones are filled."""
-    names = list(rating_settings.groupby("model")["rmse"].min().sort_values(kind="stable").index)
-    place = rating_settings["model"].map(names.index)
-    chosen = rating_settings["chosen"].astype(bool)
+    rows = rating_settings.sort_values(["model", "candidate"])
+    names = list(rows.groupby("model")["rmse"].min().sort_values(kind="stable").index)
+    place, chosen = rows["model"].map(names.index), rows["chosen"].astype(bool)
     for mask, face, text in ((~chosen, "none", "Candidate"), (chosen, LIGHT["series-1"], "Chosen")):
         axes.scatter(
-            rating_settings.loc[mask, "rmse"],
+            rows.loc[mask, "rmse"],
             place[mask],
             s=30,
             facecolors=face,
@@ -85,7 +85,7 @@ def validation_errors(axes: Axes, rating_settings: pd.DataFrame) -> None:
             label=text,
         )
     _rows_by_model(axes, names)
-    axes.set_title(f"{len(rating_settings)} candidates on validation rows")
+    axes.set_title(f"{len(rows)} candidates on validation rows")
     axes.set_xlabel("RMSE (stars)")
     legend(axes)
 
@@ -118,7 +118,7 @@ def blend_weights(axes: Axes, rating_blends: pd.DataFrame) -> None:
 @plot(height=2.9)
 def fold_errors(axes: Axes, cross_validation: pd.DataFrame) -> None:
     """A dot a fold: each model's RMSE, the best mean on top, its mean as a line and a figure."""
-    rows = cross_validation[cross_validation["metric"] == "rmse"]
+    rows = cross_validation[cross_validation["metric"] == "rmse"].sort_values(["model", "segment"])
     folds = rows[rows["segment"] != "all"]
     means = rows[rows["segment"] == "all"].set_index("model")["value"].sort_values(kind="stable")
     names = list(means.index)
