@@ -90,7 +90,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 @event.listens_for(Engine, "connect")
 def _wait_for_no_disk(connection: sqlite3.Connection, _: object) -> None:
-    """Dagster's event log need not outlive a power cut here: each of its thousands of writes would wait for the disk."""
+    """Dagster's event log need not outlive a power cut here: thousands of writes would each wait for the disk."""
     connection.execute("pragma synchronous = off")
 
 

@@ -137,7 +137,9 @@ def test_only_judges_are_downstream_of_the_folds() -> None:
     within = {"rating_folds", "fold_models", "fold_predictions", "cross_validation"}
     outside = {"evaluation", "gates", "evaluation_report", "model_packages", "published"}
     assert within == SLOW
-    assert downstream("official_folds") - {"official_folds"} == within | outside == judges_of("cross_validation")
+    assert (
+        downstream("official_folds") - {"official_folds"} == within | outside == judges_of("cross_validation")
+    )
 
 
 def judges_of(group: str) -> set[str]:
@@ -375,9 +377,7 @@ def test_scrambled_test_rows_change_nothing_that_is_learned_or_listed(
 
 
 def test_scrambled_test_rows_change_no_predicted_star(world: World, scrambled: Scrambled) -> None:
-    predicted = (
-        "select model, user_id, movie_id, predicted from holdout_rating_predictions order by model, user_id, movie_id"
-    )
+    predicted = "select model, user_id, movie_id, predicted from holdout_rating_predictions order by model, user_id, movie_id"
     assert scrambled.after["holdout_rating_predictions"] != scrambled.before["holdout_rating_predictions"]
     assert scrambled.world.query("sample", predicted) == world.query("sample", predicted)
 
