@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from recsys_assets.contracts import (
     choices,
+    classification,
+    clusters,
     exploration,
     judgement,
     lists,
@@ -23,7 +25,18 @@ __all__ = ["MAX_ID", "PUBLISHED", "TABLES", "Column", "Reference", "Rule", "Tabl
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for module in (raw, exploration, split, lists, choices, judgement, rating_prediction, publication)
+    for module in (
+        raw,
+        exploration,
+        split,
+        lists,
+        choices,
+        judgement,
+        rating_prediction,
+        clusters,
+        classification,
+        publication,
+    )
     for table in module.TABLES
 }
 
@@ -45,11 +58,20 @@ PUBLISHED = (
     "als_settings",
     "hybrid_weights",
     "predicted_ratings_top",
+    "holdout_like_predictions",
+    "like_settings",
+    "like_calibration",
+    "like_blend",
+    "like_importance",
     "default_ratings",
     "holdout_rating_predictions",
     "rating_calibration",
     "rating_settings",
     "rating_blends",
+    "cluster_evidence",
+    "user_clusters",
+    "cluster_profiles",
+    "cluster_similarity",
     "versions",
     "publication",
 )

@@ -52,8 +52,8 @@ SPLIT_DESCRIPTION = (
 
 
 FIGURES = {
-    "evaluation": ("ranking_evaluation", "rating_evaluation", "cross_validation"),
-    "comparisons": ("ranking_comparisons", "rating_comparisons"),
+    "evaluation": ("ranking_evaluation", "rating_evaluation", "like_evaluation", "cross_validation"),
+    "comparisons": ("ranking_comparisons", "rating_comparisons", "like_comparisons"),
 }
 """What the tables of all figures are put together from."""
 
