@@ -34,8 +34,9 @@ dev: $(VENV)/.ready ## Dagster's web UI with its daemon on http://127.0.0.1:3000
 bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
 	$(BIN)/python -m recsys_assets_tests.bench
 
-bench-surprise: $(PEER)/.ready ## Surprise on ML-100K's five folds, from RECSYS_DATASETS, in an environment of its own
+bench-surprise: $(VENV)/.ready $(PEER)/.ready ## Surprise in an environment of its own and our models, on ML-100K's five folds
 	$(PEER)/bin/python -m recsys_assets_tests.bench.surprise_peer $(DATA)/bench/surprise.json
+	$(BIN)/python -m recsys_assets_tests.bench.stars $(DATA)/bench/surprise.json
 
 lock: ## resolve pyproject's ranges again into requirements.lock
 	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv

@@ -199,7 +199,7 @@ def _summary(dataset: str) -> None:
         table.add_row(
             model,
             _figure(ndcg, ".4f"),
-            UNKNOWN if low is None else f"{low:.3f}–{high:.3f}",
+            _interval(low, high),
             _figure(recall, ".4f"),
             _figure(hits, ".3f"),
             _figure(coverage, ".3f"),
@@ -220,7 +220,7 @@ def _stars_summary(published: Published) -> None:
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for model, rmse, low, high, mae, _, _, mean, spread in board:
         over_folds = [UNKNOWN if mean is None else f"{mean:.4f} ± {spread:.4f}"] if folds else []
-        table.add_row(model, f"{rmse:.4f}", f"{low:.3f}–{high:.3f}", f"{mae:.4f}", *over_folds)
+        table.add_row(model, _figure(rmse, ".4f"), _interval(low, high), _figure(mae, ".4f"), *over_folds)
     out.print(table)
 
 
@@ -252,3 +252,7 @@ def _cell(value: object) -> str:
 def _figure(value: float | None, form: str) -> str:
     """A figure, or a dash where there was too little to judge."""
     return UNKNOWN if value is None else format(value, form)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None else f"{low:.3f}–{high:.3f}"

@@ -19,6 +19,7 @@ import pytest
 from recsys_assets import cli, launch
 from recsys_assets.definitions import defs
 from recsys_assets.defs import whole
+from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, build_resources
 from recsys_assets.defs.staleness import stale_assets
@@ -35,6 +36,7 @@ __all__ = [
     "key",
     "leaking",
     "recsys",
+    "slow",
     "upstream",
     "with_resources",
 ]
@@ -158,8 +160,11 @@ class World:
         }
 
     def stale(self, dataset: str, definitions: dg.Definitions | None = None) -> dict[str, str]:
-        """The reason of each asset that must be made again."""
-        found = stale_assets(definitions or self.definitions, self.instance, self.project, dataset)
+        """The reason of each asset that must be made again; the slow ones are left as they are."""
+        left_out = frozenset(key(name) for name in slow())
+        found = stale_assets(
+            definitions or self.definitions, self.instance, self.project, dataset, left_out=left_out
+        )
         return {made.to_user_string(): reason for made, reason in found.items()}
 
     def query(self, dataset: str, sql: str) -> list[tuple[Any, ...]]:
@@ -216,7 +221,7 @@ def with_resources(assets: Sequence[Any], data: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=shipped.asset_checks,
-        jobs=[job for job in shipped.jobs or [] if job.name == EVERYTHING],
+        jobs=[job for job in shipped.jobs or [] if job.name in (EVERYTHING, full.name)],
         resources=build_resources(data=data, archives=None),
     )
 
@@ -231,6 +236,13 @@ def every_check(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool
         (check.asset_key.to_user_string(), check.check_name): check.passed
         for check in result.get_asset_check_evaluations()
     }
+
+
+def slow() -> set[str]:
+    """The assets that only a full run makes."""
+    graph = defs().resolve_asset_graph()
+    nodes = (graph.get(found) for found in graph.get_all_asset_keys())
+    return {node.key.to_user_string() for node in nodes if node.group_name in SLOW_GROUPS}
 
 
 def upstream(*names: str) -> set[str]:

@@ -168,15 +168,15 @@ def test_an_item_without_ratings_is_predicted_by_what_is_known_of_it(ordinal: bo
     log = log_of(user, item, rating, n_users=n_users, n_items=n_items)
     known = SideFeatures(SideFeatures.none(log).users, csr_matrix(np.eye(2, dtype=np.float32)[genre]))
     by_genre, unknown = (
-        fit(log, ordinal=ordinal, side=side, **LEARN).predict_all(np.arange(n_users), np.zeros(n_users))[
-            :, -2:
-        ]
+        fit(log, ordinal=ordinal, side=side, **{**LEARN, "n_samples": 150}).predict_all(
+            np.arange(n_users), np.zeros(n_users)
+        )[:, -2:]
         for side in (known, SideFeatures.none(log))
     )
-    # Their level rests on the sets of others, which these two lack, so only their difference is sure.
-    assert np.diff(by_genre.mean(axis=0)) == pytest.approx(-2, abs=0.4)
-    assert_allclose(by_genre.mean(axis=0), [4, 2], atol=0.8)
-    assert_allclose(unknown.mean(axis=0), 3, atol=0.8)
+    # The sets of users, which these two lack, share the others' level with the intercept: only the difference is sure.
+    assert np.diff(by_genre.mean(axis=0)) < -1
+    assert_allclose(by_genre.mean(axis=0), [4, 2], atol=1)
+    assert np.abs(np.diff(unknown.mean(axis=0))) < 0.7
 
 
 @both

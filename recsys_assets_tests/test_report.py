@@ -295,6 +295,22 @@ def test_series_differ_in_colour_or_marker() -> None:
     assert style.series_styles(sorted(NDCG, reverse=True)) == style.series_styles(NDCG)
 
 
+def test_all_baselines_are_grey_and_differ_in_their_markers() -> None:
+    styles = style.series_styles([*style.BASELINES, "als"])
+    grey = [styles[name] for name in style.BASELINES]
+    assert {each.color for each in grey} == {style.LIGHT["baseline"]}
+    assert len({each.marker for each in grey}) == len(grey)
+    assert "-" not in {each.linestyle for each in grey}
+
+
+@pytest.mark.parametrize(("metric", "best"), [("coverage", "ALS"), ("gini", "Content")])
+def test_the_best_model_is_on_top_also_where_less_is_better(metric: str, best: str) -> None:
+    pair = make_evaluation().query("model in ['als', 'content']")
+    svg = plots.leaderboard.svg(pair, metric=metric, k=10)
+    bottom_up = sorted(["ALS", "Content"], key=lambda name: svg.index(f">{name}</text>"))
+    assert bottom_up[-1] == best
+
+
 # --- words ------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +327,31 @@ def test_series_differ_in_colour_or_marker() -> None:
 )
 def test_a_verdict_needs_an_interval_on_one_side_of_zero(ci_low: float, ci_high: float, word: str) -> None:
     assert verdict(ci_low, ci_high) == word
+
+
+@given(st.floats(-1, 1), st.floats(0, 1))
+def test_where_less_is_better_the_verdict_is_that_of_the_turned_interval(low: float, width: float) -> None:
+    high = low + width
+    assert verdict(low, high, lower_is_better=True) == verdict(-high, -low)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("svdpp", "SVD++"),
+        ("item_knn_baseline", "Item kNN baseline"),
+        ("ordinal_fm", "Ordinal FM"),
+        ("blend_rmse_official_5fold_max", "Blend RMSE official five-fold max"),
+        ("recent_popularity", "Recent popularity"),
+    ],
+)
+def test_names_are_written_for_people(name: str, text: str) -> None:
+    assert style.label(name) == text
+
+
+def test_a_metric_of_no_list_has_no_cut_off() -> None:
+    assert style.metric_label("rmse", 0) == "RMSE"
+    assert style.metric_label("f1", 10) == "F1@10"
 
 
 @given(st.floats(-1, 1), st.floats(0, 1))
@@ -370,6 +411,25 @@ def test_the_markdown_report_has_verdicts_gates_plots_and_sql() -> None:
     assert "### Gates: 1 of 2 passed" in text
     assert text.count("](data:image/png;base64,") == 5
     assert "where split = 'test' and metric = 'ndcg' and k = 10" in text
+
+
+def test_pairs_within_segments_are_folded_away_on_the_page_and_left_out_of_the_markdown() -> None:
+    light = make_comparisons().assign(segment="light_users", difference=0.0123)
+    report = make_report(comparisons=pd.concat([make_comparisons(), light]))
+    shown, folded = evaluation_html(report).split("<details>")
+    assert "+0.0123" not in shown
+    assert folded.count("+0.0123") == len(light)
+    assert "+0.0123" not in evaluation_markdown(report)
+    assert "<details>" not in make_page()
+
+
+def test_large_and_small_measures_of_gates_are_written_out() -> None:
+    gates = make_gates().assign(
+        measured=[100_836.0, -0.00091], threshold=[1000.0, -0.002], distance=[99_836.0, 0.00109]
+    )
+    text = evaluation_markdown(make_report(gates=gates))
+    assert "| passed | 100,836 | ≥ 1,000 | +99,836 |" in text
+    assert "| failed | −0.00091 | ≥ −0.002 | +0.00109 |" in text
 
 
 def test_the_page_parses_and_loads_nothing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from recsys_assets_tests.graph import World, downstream, finished, key, leaking, with_resources
+from recsys_assets_tests.graph import World, downstream, finished, key, leaking, slow, with_resources
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture
 def copy(world: World, tmp_path: Path) -> World:
     return world.copy(tmp_path / "world")
+
+
+def follows(*names: str) -> set[str]:
+    """These assets and all that a run must make after them."""
+    return downstream(*names) - slow()
 
 
 def recoded(world: World, *names: str) -> dg.Definitions:
@@ -86,7 +91,7 @@ def test_what_happened_outside_makes_what_reads_it_stale_and_all_that_follows(
 ) -> None:
     event(copy)
     stale = copy.stale("sample")
-    assert stale.keys() == downstream(*roots)
+    assert stale.keys() == follows(*roots)
     assert {name for name, why in stale.items() if why == reason} == set(roots)
 
 
@@ -102,14 +107,14 @@ def test_a_change_of_another_data_set_is_none_of_this_one(copy: World) -> None:
 
 def test_changed_code_makes_its_assets_stale_and_all_that_follows(world: World) -> None:
     stale = world.stale("sample", recoded(world, "hybrid_weights"))
-    assert stale.keys() == downstream("hybrid_weights")
+    assert stale.keys() == follows("hybrid_weights")
     assert stale["hybrid_weights"] == "code changed"
     assert stale["live/hybrid_factors"] == "hybrid_weights is made again"
 
 
 def test_what_one_step_makes_is_stale_together(world: World) -> None:
     stale = world.stale("sample", recoded(world, "validation_ratings"))
-    assert stale.keys() == downstream("train_ratings", "validation_ratings", "test_ratings")
+    assert stale.keys() == follows("train_ratings", "validation_ratings", "test_ratings")
     assert stale["train_ratings"] == "made together with validation_ratings"
 
 
@@ -140,7 +145,7 @@ def test_an_artifact_that_comes_out_otherwise_makes_what_follows_stale(copy: Wor
         config={"live__popularity_scores": {"config": {"like_rating": 3.0}}},
     ).success
     stale = copy.stale("sample")
-    assert stale.keys() == downstream("live/popularity_scores") - {"live/popularity_scores"}
+    assert stale.keys() == follows("live/popularity_scores") - {"live/popularity_scores"}
     assert stale["live/popularity_recommendations"] == "live/popularity_scores changed"
 
 
@@ -149,7 +154,7 @@ def test_a_check_that_failed_makes_its_step_stale_and_the_rest_can_be_run(copy: 
         assert not copy.run("sample", ["test_ratings"]).success
     stale = copy.stale("sample")
     assert stale["test_ratings"] == "its check reaches_no_model has not passed"
-    assert stale.keys() == downstream("train_ratings", "validation_ratings", "test_ratings")
+    assert stale.keys() == follows("train_ratings", "validation_ratings", "test_ratings")
     assert copy.run("sample", ["test_ratings"]).success
     assert copy.stale("sample") == {}
 
@@ -159,11 +164,11 @@ def test_a_file_that_is_gone_is_made_again(copy: World) -> None:
     (copy.data / "artifacts" / "sample" / "trial" / "popularity_scores.npz").unlink()
     stale = copy.stale("sample")
     assert stale["trial/popularity_scores"] == "its file is gone"
-    assert stale.keys() == downstream("trial/popularity_scores")
+    assert stale.keys() == follows("trial/popularity_scores")
 
 
 def test_a_lost_manifest_is_not_a_lost_world(copy: World) -> None:
     shutil.rmtree(copy.data / "raw")
-    assert copy.stale("sample").keys() == downstream("raw_files")
+    assert copy.stale("sample").keys() == follows("raw_files")
     assert copy.run("sample", ["raw_files"]).success
     assert copy.stale("sample") == {}

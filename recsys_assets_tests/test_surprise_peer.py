@@ -50,10 +50,10 @@ def test_the_module_needs_nothing_but_the_standard_library() -> None:
 def test_the_folds_come_from_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_DATASETS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"no ml-100k\.zip in RECSYS_DATASETS"):
-        surprise_peer._unpacked(tmp_path)
+        surprise_peer.unpacked(tmp_path)
     with ZipFile(tmp_path / "ml-100k.zip", "w") as archive:
         for name in ("u.data", *(f"{fold}.{part}" for fold in FOLDS for part in ("base", "test"))):
             archive.writestr(f"ml-100k/{name}", f"this is {name}")
-    folder = surprise_peer._unpacked(tmp_path)
+    folder = surprise_peer.unpacked(tmp_path)
     assert len(list(folder.iterdir())) == 10
     assert (folder / "u3.test").read_text() == "this is u3.test"

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from recsys_assets.report.page import pill, wide
-from recsys_assets.report.style import format_cell, html_table, label, markdown_table, phrase
+from recsys_assets.report.style import Html, format_cell, html_table, label, markdown_table, phrase
 
 __all__ = ["failures", "gates_html", "gates_markdown", "gates_passed"]
 
@@ -22,7 +22,7 @@ _FORMATS: Final = {"Measured": ",.10g", "Distance": "+,.10g"}
 def gates_html(gates: pd.DataFrame) -> str:
     """Tabulate the gates, failed ones first."""
     table = _table(gates)
-    table["Result"] = [pill(word, _TONES[word]) for word in table["Result"]]
+    table["Result"] = table["Result"].map(_pill)
     table["What it guards"] = table["What it guards"].map(wide)
     return html_table(table, formats=_FORMATS)
 
@@ -41,6 +41,10 @@ def failures(gates: pd.DataFrame) -> str:
     """Name the gates that don't hold."""
     failed = [phrase(str(gate)) for gate in gates.loc[~gates["passed"].astype(bool), "gate"]]
     return f"failed: {', '.join(failed)}" if failed else "none failed"
+
+
+def _pill(word: str) -> Html:
+    return pill(word, _TONES[word])
 
 
 def _table(gates: pd.DataFrame) -> pd.DataFrame:

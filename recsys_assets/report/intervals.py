@@ -19,7 +19,7 @@ __all__ = [
     "interval_text",
     "interval_texts",
     "verdict",
-    "verdict_pills",
+    "verdict_pill",
     "verdicts",
     "whiskers",
 ]
@@ -56,8 +56,8 @@ def verdicts(rows: pd.DataFrame, *, lower_is_better: bool = False) -> list[str]:
     ]
 
 
-def verdict_pills(words: pd.Series[str]) -> list[Html]:
-    return [pill(word, _TONES[word]) for word in words]
+def verdict_pill(word: str) -> Html:
+    return pill(word, _TONES[word])
 
 
 def interval_text(ci_low: float, ci_high: float, spec: str) -> str:
@@ -90,7 +90,7 @@ def _whisker(
     parts = []
     if not math.isnan(reference):
         x = position(reference)
-        parts.append(f'<line class="reference" x1="{x}" x2="{x}" y1="-11" y2="31"/>')
+        parts.append(f'<line class="reference" x1="{x}" x2="{x}" y1="-16" y2="36"/>')
     if not (math.isnan(ci_low) or math.isnan(ci_high)):
         parts.append(f'<line x1="{position(ci_low)}" x2="{position(ci_high)}" y1="10" y2="10"/>')
     if not math.isnan(value):

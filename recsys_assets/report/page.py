@@ -1,4 +1,4 @@
-"""The page that a report is: a head, sections with their contents, and the style sheet; and what sections are made of."""
+"""The page that a report is: a head, sections with their contents, the style sheet; and what sections are made of."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ _CSS: Final = """
 html{color-scheme:light dark;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--ink);
  font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif}
-main,header,footer{max-width:70rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
+main,header,footer{max-width:72rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
 header{padding-top:clamp(2rem,6vw,4rem)}
 .eyebrow{margin:0 0 .5rem;color:var(--muted);font-size:.8125rem;font-weight:600;letter-spacing:.06em;
  text-transform:uppercase}
@@ -162,7 +162,7 @@ summary{margin:.5rem 0;cursor:pointer;color:var(--series-1);font-size:.9375rem}
  border-radius:.75rem}
 .scroll:focus-visible,a:focus-visible,summary:focus-visible{outline:2px solid var(--series-1);outline-offset:2px}
 table{width:100%;border-collapse:collapse;font-size:.9375rem;font-variant-numeric:tabular-nums}
-th,td{padding:.625rem .75rem;text-align:left;vertical-align:middle;border-top:1px solid var(--rule)}
+th,td{padding:.5625rem .625rem;text-align:left;vertical-align:middle;border-top:1px solid var(--rule)}
 thead th{border-top:0;color:var(--muted);font-size:.8125rem;font-weight:600;white-space:nowrap;
  vertical-align:bottom}
 tbody th{position:sticky;left:0;background:var(--card);font-weight:600;overflow-wrap:break-word;
@@ -170,7 +170,7 @@ tbody th{position:sticky;left:0;background:var(--card);font-weight:600;overflow-
 .num{text-align:right}
 td{white-space:nowrap}
 .wide{min-width:20rem;white-space:normal}
-.whisker{display:block;width:11rem;height:1.25rem;overflow:visible}
+.whisker{display:block;width:9rem;height:1.25rem;overflow:visible}
 .whisker line{stroke:var(--series-1);stroke-width:2}
 .whisker circle{fill:var(--series-1)}
 .whisker .reference{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 2}
@@ -179,7 +179,7 @@ td{white-space:nowrap}
 .good{color:var(--good)}
 .bad{color:var(--bad)}
 .open{color:var(--muted)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;
  margin:.75rem 0 1rem}
 figure{margin:0;padding:1rem;background:var(--card);border:1px solid var(--rule);border-radius:.75rem}
 figure svg{display:block;width:100%;height:auto}
@@ -195,6 +195,6 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono
 footer{padding-top:1rem;padding-bottom:4rem}
 @media (max-width:46rem){.tiles{grid-template-columns:repeat(2,1fr)}.tiles div{padding:.75rem 1rem}
  .tiles dd{font-size:1.25rem}dl.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.625rem}
- th,td{padding:.5rem .625rem}.whisker{width:7rem}figure{padding:.5rem}}
+ th,td{padding:.5rem}.whisker{width:7rem}figure{padding:.5rem}}
 @media print{body{background:none}figure,tr{break-inside:avoid}}
 """

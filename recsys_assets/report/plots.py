@@ -30,6 +30,7 @@ from PIL import Image
 
 from recsys_assets.report.style import (
     LIGHT,
+    LOWER_IS_BETTER,
     METRICS,
     RC_PARAMS,
     SEGMENTS,
@@ -57,6 +58,7 @@ __all__ = [
 
 HEAD_SHARE: Final = 0.2
 _WIDTH: Final = 4.8  # inches
+_ROW_HEIGHT: Final = 0.23  # inches
 _DPI: Final = 90
 _PNG_COLORS: Final = 96
 _LONGEST_LABEL: Final = 24
@@ -109,7 +111,9 @@ def markdown_image(png: bytes, alt: str) -> str:
 @plot(height=2.9)
 def leaderboard(axes: Axes, evaluation: pd.DataFrame, *, metric: str, k: int) -> None:
     """Dot and whisker: each model's metric over all users with its interval, the best on top."""
-    rows = _rows(evaluation, metric, k=k).sort_values(["value", "model"], ascending=[True, False])
+    best_last = [metric not in LOWER_IS_BETTER, False]
+    rows = _rows(evaluation, metric, k=k).sort_values(["value", "model"], ascending=best_last)
+    give_rows_room(axes, len(rows))
     styles = series_styles(evaluation["model"])
     columns = rows[["model", "value", "ci_low", "ci_high"]]
     for position, (model, value, low, high) in enumerate(columns.itertuples(index=False, name=None)):
@@ -117,8 +121,8 @@ def leaderboard(axes: Axes, evaluation: pd.DataFrame, *, metric: str, k: int) ->
         axes.hlines(position, low, high, color=style.color, linewidth=2.2)
         axes.plot(value, position, style.marker, color=style.color, markersize=6.5)
         end = float(np.fmax(value, high))
-        _annotate(axes, f"{value:.3f}", (end, position), (7, 0), ha="left", va="center")
-    axes.set_yticks(range(len(rows)), [_short(model) for model in rows["model"]])
+        annotate(axes, f"{value:.3f}", (end, position), (7, 0), ha="left", va="center")
+    axes.set_yticks(range(len(rows)), [short_label(model) for model in rows["model"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.margins(x=0.15)
     axes.grid(visible=False, axis="y")
@@ -137,7 +141,7 @@ def metric_by_k(axes: Axes, evaluation: pd.DataFrame, *, metric: str = "ndcg") -
     axes.set_title(f"{metric_name(metric)} by length of the list")
     axes.set_xlabel("k (items recommended)")
     axes.set_ylabel(_quantity(metric))
-    _legend(axes)
+    legend(axes)
 
 
 @plot(height=3.6)
@@ -151,7 +155,7 @@ def segments(axes: Axes, evaluation: pd.DataFrame, *, metric: str, k: int) -> No
         own = rows[rows["model"] == model]
         y = own["segment"].map(names.index) + offset
         axes.hlines(y, own["ci_low"], own["ci_high"], color=style.color, linewidth=1.6, alpha=0.8)
-        axes.plot(own["value"], y, style.marker, color=style.color, label=_short(model))
+        axes.plot(own["value"], y, style.marker, color=style.color, label=short_label(model))
     axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -160,7 +164,7 @@ def segments(axes: Axes, evaluation: pd.DataFrame, *, metric: str, k: int) -> No
     axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
     axes.set_title(f"{metric_label(metric, k)} by segment")
     axes.set_xlabel(f"{_quantity(metric)}; whiskers are intervals")
-    _legend(axes)
+    legend(axes)
 
 
 @plot(height=3.6)
@@ -173,12 +177,12 @@ def precision_recall(axes: Axes, evaluation: pd.DataFrame) -> None:
     _lines(axes, evaluation, rows.assign(x=rows["value_recall"], y=rows["value_precision"]))
     best = rows.loc[rows.groupby("k")["value_precision"].idxmax()]
     for k, x, y in zip(best["k"], best["value_recall"], best["value_precision"], strict=True):
-        _annotate(axes, f"k = {k}", (x, y), (7, 4), ha="left")
+        annotate(axes, f"k = {k}", (x, y), (7, 4), ha="left")
     axes.margins(x=0.12, y=0.12)
     axes.set_title("Precision and recall as the list grows")
     axes.set_xlabel(f"Recall ({METRICS['recall'][1]})")
     axes.set_ylabel(f"Precision ({METRICS['precision'][1]})")
-    _legend(axes)
+    legend(axes)
 
 
 @plot(height=3.6)
@@ -189,13 +193,13 @@ def accuracy_vs_coverage(axes: Axes, evaluation: pd.DataFrame, *, metric: str = 
     for model, style in series_styles(evaluation["model"]).items():
         if model in accuracy.index and model in coverage.index:
             point = (float(coverage[model]), float(accuracy[model]))
-            axes.plot(*point, style.marker, color=style.color, markersize=8, label=_short(model))
+            axes.plot(*point, style.marker, color=style.color, markersize=8, label=short_label(model))
     axes.margins(0.12)
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.set_title("Accuracy against coverage of the catalogue")
     axes.set_xlabel(f"Coverage@{k} (% of the catalogue)")
     axes.set_ylabel(f"{metric_label(metric, k)} ({_unit(metric)})")
-    _legend(axes)
+    legend(axes)
 
 
 @plot(height=2.9)
@@ -239,7 +243,7 @@ def long_tail(axes: Axes, counts: ArrayLike) -> None:
     axes.vlines(HEAD_SHARE, 0, head, color=LIGHT["muted"], linestyles=":")
     axes.plot(HEAD_SHARE, head, "o", color=LIGHT["series-1"])
     text = f"{HEAD_SHARE:.0%} of the items hold\n{head:.0%} of the ratings"
-    _annotate(axes, text, (HEAD_SHARE, head), (10, -6), ha="left", va="top")
+    annotate(axes, text, (HEAD_SHARE, head), (10, -6), ha="left", va="top")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.set_xlim(0, 1)
@@ -332,6 +336,13 @@ def tuning_grid(axes: Axes, table: pd.DataFrame, *, value: str = "ndcg") -> None
     axes.set_ylabel(label(y))
 
 
+def give_rows_room(axes: Axes, n_rows: int) -> None:
+    """Make a plot of many rows, one below the other, as high as it needs to be."""
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        figure.set_figheight(max(figure.get_figheight(), 1.0 + _ROW_HEIGHT * n_rows))
+
+
 def _rows(
     evaluation: pd.DataFrame, metric: str, *, k: int | None = None, segment: str | None = "all"
 ) -> pd.DataFrame:
@@ -362,17 +373,17 @@ def _lines(axes: Axes, evaluation: pd.DataFrame, rows: pd.DataFrame) -> None:
                 color=style.color,
                 marker=style.marker,
                 linestyle=style.linestyle,
-                label=_short(model),
+                label=short_label(model),
             )
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
     figure = axes.get_figure(root=True)
     if figure is not None:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
-def _annotate(
+def annotate(
     axes: Axes, text: str, point: tuple[float, float], offset: tuple[int, int], *, ha: str, va: str = "bottom"
 ) -> None:
     axes.annotate(
@@ -410,7 +421,7 @@ def _quantity(metric: str) -> str:
     return f"{metric_name(metric)} ({_unit(metric)})"
 
 
-def _short(model: str) -> str:
+def short_label(model: str) -> str:
     name = label(model)
     return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
 

@@ -24,7 +24,7 @@ from typing import Any
 from recsys_assets.settings import archives_folder
 from recsys_assets.storage.archives import extract
 
-__all__ = ["FOLDS", "FoldScore", "Peer", "markdown_table", "measure", "read_peer"]
+__all__ = ["FOLDS", "FoldScore", "Peer", "markdown_table", "measure", "read_peer", "unpacked"]
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 SEED = 0
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        peer = measure(_unpacked(Path(folder)), options.models)
+        peer = measure(unpacked(Path(folder)), options.models)
     options.path.parent.mkdir(parents=True, exist_ok=True)
     options.path.write_text(json.dumps(asdict(peer), indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(markdown_table(peer.scores))
@@ -145,7 +145,8 @@ def _score(model: str, fold: str, train: Any, test: Any) -> FoldScore:
     return FoldScore(model, fold, rmse, mae, wall, cpu)
 
 
-def _unpacked(folder: Path) -> Path:
+def unpacked(folder: Path) -> Path:
+    """The folder that the fold files of the ml-100k archive in RECSYS_DATASETS are unpacked into."""
     archives = archives_folder()
     if archives is None or not (archives / "ml-100k.zip").is_file():
         raise FileNotFoundError(

@@ -33,6 +33,8 @@ from recsys_assets.defs.rating_prediction.rows import settings_rows
 from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.folds import fold_markdown
+from recsys_assets.report.rating_plots import table_images
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -195,6 +197,15 @@ def evaluate_folds(
         replace_tables(connection, {"cross_validation": table})
         return dg.MaterializeResult(
             metadata=table_metadata(connection, "cross_validation")
-            | dict(zip(means["model"] + "_rmse", means["value"].astype(float).tolist(), strict=True)),
+            | dict(zip(means["model"] + "_rmse", means["value"].astype(float).tolist(), strict=True))
+            | _drawn(table),
             data_version=dg.DataVersion(frame_digest(table)),
         )
+
+
+def _drawn(cross_validation: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    texts = {
+        "errors": fold_markdown(cross_validation),
+        **table_images("cross_validation", cross_validation),
+    }
+    return {title: dg.MetadataValue.md(text) for title, text in texts.items()}

@@ -35,7 +35,9 @@ from recsys_assets.defs.strategies import COMPARED, STRATEGIES
 from recsys_assets.defs.topn import LikeConfig, TopNConfig, list_rows
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
-from recsys_assets.report.evaluation import EvaluationReport, evaluation_html, evaluation_markdown
+from recsys_assets.report.evaluation import evaluation_html, evaluation_markdown
+from recsys_assets.report.lists import EvaluationReport
+from recsys_assets.report.sections import OPTIONAL, REPORTED, more_sections
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.files import write_atomically
 from recsys_assets.storage.loading import RATED_AGAIN
@@ -48,6 +50,11 @@ SPLIT_DESCRIPTION = (
     "from the training and validation rows; settings and weights were chosen on validation rows by models that had "
     "learned from training rows alone. Relevant is a test rating of at least 4 stars; candidates are all movies that "
     "the user had not rated before."
+)
+STARS_DESCRIPTION = (
+    "The split is that of the lists. Each model predicts the stars of every test rating, having learned from the "
+    "training and validation rows; hyper-parameters and the weights of blends were chosen on validation rows by models "
+    "that had learned from training rows alone. In lists, relevant is a test rating of at least 3.5 stars."
 )
 
 
@@ -313,8 +320,14 @@ def gates(
 @dataset_asset(
     group_name=GROUP,
     kinds={"html", "matplotlib"},
-    deps=["gate_thresholds", "ratings", *(f"rejected_{table}" for table in RAW_TABLES)],
-    code_version=code_version(__name__, "recsys_assets.report.evaluation"),
+    deps=[
+        "gate_thresholds",
+        "ratings",
+        *(f"rejected_{table}" for table in RAW_TABLES),
+        *REPORTED,
+        *OPTIONAL,
+    ],
+    code_version=code_version(__name__, "recsys_assets.report.evaluation", "recsys_assets.report.sections"),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -339,14 +352,28 @@ def evaluation_report(
         split_description=SPLIT_DESCRIPTION,
         source=f"data/published/{dataset}.duckdb",
     )
+    sections = more_sections(_reported(project, dataset), stars_description=STARS_DESCRIPTION)
     path = project.folder / "reports" / f"{dataset}.html"
-    write_atomically(path, evaluation_html(report))
+    write_atomically(path, evaluation_html(report, sections))
     return dg.MaterializeResult(
         metadata={
-            "report": dg.MetadataValue.md(evaluation_markdown(report)),
+            "report": dg.MetadataValue.md(evaluation_markdown(report, sections)),
             "path": dg.MetadataValue.path(str(path)),
         }
     )
+
+
+# Cross-validation is made when someone asks for it: nothing waits for it.
+evaluation_report = evaluation_report.map_asset_specs(
+    lambda asset: asset.replace_attributes(
+        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*OPTIONAL))
+    )
+)
+
+
+def _reported(project: Project, dataset: str) -> dict[str, pd.DataFrame]:
+    made = [name for name in OPTIONAL if project.warehouse.has(dataset, name)]
+    return {name: project.warehouse.frame(dataset, f"from {name}") for name in (*REPORTED, *made)}
 
 
 def _gates(

@@ -28,6 +28,7 @@ from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.topn import TopNConfig, list_rows
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.rating_plots import table_images
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -201,7 +202,7 @@ def evaluate_ratings(
         for name, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=name,
-                metadata=table_metadata(connection, name) | _headline(name, frame),
+                metadata=table_metadata(connection, name) | _headline(name, frame) | _drawn(name, frame),
                 data_version=dg.DataVersion(frame_digest(frame)),
             )
 
@@ -224,6 +225,10 @@ def _calibration_rows(
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _drawn(name: str, frame: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    return {title: dg.MetadataValue.md(image) for title, image in table_images(name, frame).items()}
 
 
 def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:

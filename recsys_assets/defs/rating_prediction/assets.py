@@ -33,6 +33,7 @@ from recsys_assets.defs.rating_prediction.rows import blend_rows, error_rows, se
 from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.rating_plots import table_images
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -163,10 +164,14 @@ def choose_rating_models(
         for name, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=name,
-                metadata=table_metadata(connection, name),
+                metadata=table_metadata(connection, name) | _drawn(name, frame),
                 # How long the fits took is no reason to fit again.
                 data_version=dg.DataVersion(frame_digest(frame.drop(columns="fit_seconds", errors="ignore"))),
             )
+
+
+def _drawn(name: str, frame: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    return {title: dg.MetadataValue.md(image) for title, image in table_images(name, frame).items()}
 
 
 def _models(fit: Fit) -> dg.AssetsDefinition:

@@ -1,0 +1,55 @@
+"""What the evaluation's report has beside lists and gates: predicted stars, cross-validation, the ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from recsys_assets.report import exploration, folds, ratings
+from recsys_assets.report.page import Section
+
+__all__ = ["OPTIONAL", "REPORTED", "more_sections"]
+
+REPORTED: Final = (*ratings.REPORTED, *exploration.REPORTED)
+"""The tables that sections are made of."""
+OPTIONAL: Final = folds.REPORTED
+"""Tables that exist once cross-validation was asked for."""
+
+
+def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
+    """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
+
+    Parameters
+    ----------
+    tables : those of ``REPORTED``, and of ``OPTIONAL`` as far as they exist, by name
+    stars_description : see ``predicted_stars``
+
+    Raises
+    ------
+    KeyError
+        If a table of ``REPORTED`` is missing.
+    """
+    sections = [ratings.predicted_stars(tables, description=stars_description)]
+    if all(name in tables and len(tables[name]) for name in OPTIONAL):
+        sections.append(folds.cross_validation(tables))
+    return [*sections, _the_ratings(tables)]
+
+
+def _the_ratings(tables: Mapping[str, pd.DataFrame]) -> Section:
+    statistics = exploration.statistics_markdown(tables[exploration.STATISTICS])
+    return Section(
+        title="The ratings",
+        html=exploration.exploration_section(tables),
+        # The plots are shown with the tables that they are made of.
+        markdown=f"### The ratings\n\n{statistics}",
+        sql="\n".join(
+            [
+                "from dataset_statistics;",
+                "from rating_distribution order by stars;",
+                "from ratings_over_time order by month;",
+                "from genre_shares order by n_ratings desc;",
+            ]
+        ),
+    )
