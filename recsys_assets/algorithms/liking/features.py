@@ -106,7 +106,8 @@ class Knowledge:
 
 
 CollaborativeFits = Mapping[str, Callable[[RatingLog], RatingModel]]
-"""How the models behind the group `collaborative` are fitted, by name of the feature; without `bias`."""
+"""How the models behind the group `collaborative` are fitted, by name of the feature, but for `bias`; a feature
+without a model is missing everywhere."""
 
 
 class FeatureBuilder:
@@ -160,9 +161,12 @@ class FeatureBuilder:
     def _table(self, user: Rows, item: Rows, day: Days, models: Mapping[str, Values]) -> Values:
         columns = [self._users[user], self._items[item]]
         columns += [terms.of(user, item) for terms in self._terms]
+        missing = np.full(user.size, np.nan, dtype=np.float32)
         collaborative = {"bias": self._biases.predict(user, item, day), **models}
         columns.append(
-            np.column_stack([collaborative[f.name] for f in FEATURES if f.group == "collaborative"])
+            np.column_stack(
+                [collaborative.get(f.name, missing) for f in FEATURES if f.group == "collaborative"]
+            )
         )
         columns.append(self._moments.of(user, item, day))
         table: Values = np.hstack(columns, dtype=np.float32)
@@ -310,4 +314,5 @@ class _Moments:
 
     def _mean(self, low: Rows, high: Rows) -> NDArray[np.float64]:
         """Mean residual of a stretch of rows, drawn towards 0 by one rating's worth."""
-        return (self._sums[high] - self._sums[low]) / (high - low + 1)
+        means: NDArray[np.float64] = (self._sums[high] - self._sums[low]) / (high - low + 1)
+        return means

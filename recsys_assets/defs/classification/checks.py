@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 
 from recsys_assets.algorithms.liking.features import FEATURES, FeatureBuilder, Knowledge, out_of_fold
 from recsys_assets.algorithms.liking.judging import auc
@@ -67,7 +66,8 @@ def shuffled_labels_teach_nothing(
     """
     dataset = partition_of(context)
     held_out = _validation(project, dataset, rating_log)
-    config, liked = LikeFeaturesConfig(**QUICK), held_out.rating >= LikeFeaturesConfig().like_rating
+    config = LikeFeaturesConfig.model_validate(QUICK)
+    liked = held_out.rating >= config.like_rating
     knowledge = knowledge_of(project, dataset, rating_log)
     aucs = []
     for seed in range(N_SHUFFLES):
@@ -83,7 +83,7 @@ def shuffled_labels_teach_nothing(
             shuffled.rating,
             {name: N_TREES},
             like=config.like_rating,
-            growth=GrowthConfig().growth(),
+            growth=GrowthConfig.model_validate({}).growth(),
         )[name]
         described = build(shuffled).pairs(held_out.user, held_out.item, held_out.day)
         aucs.append(auc(trees.predict(described[:, VARIANTS[name].columns]), liked))
@@ -119,7 +119,7 @@ def blind_to_held_out_stars(
     """
     dataset = partition_of(context)
     held_out = _validation(project, dataset, rating_log)
-    config = LikeFeaturesConfig(**QUICK)
+    config = LikeFeaturesConfig.model_validate(QUICK)
     knowledge = knowledge_of(project, dataset, rating_log)
     build = _builder_of(knowledge, side_features, config)
     n_learned = rating_log.rating.size
@@ -148,15 +148,12 @@ def blind_to_held_out_stars(
 @dg.asset_check(
     asset="like_comparisons",
     partitions_def=DATASETS,
-    additional_ins={"like_comparisons": dg.AssetIn("like_comparisons")},
     additional_deps=[
         "holdout_like_predictions",
         *(TRIAL.key(f"{strategy}_recommendations") for strategy in LISTS),
     ],
 )
-def boost_matters(
-    context: dg.AssetCheckExecutionContext, like_comparisons: pd.DataFrame, project: Project
-) -> dg.AssetCheckResult:
+def boost_matters(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """The cluster boost changes lists and figures; the published constant boost, tried by the same rule, changes none.
 
     It warns and doesn't block: where validation rows want no boost, the hybrid is the ensemble, which may be published.
@@ -171,9 +168,9 @@ def boost_matters(
         """,
     )
     share = float(changed["n"][0])
-    rows = like_comparisons[
-        (like_comparisons["baseline"] == "ensemble") & (like_comparisons["segment"] == "all")
-    ]
+    rows = project.warehouse.frame(
+        partition_of(context), "from like_comparisons where baseline = 'ensemble' and segment = 'all'"
+    )
     of_boost = rows[(rows["model"] == "cluster_hybrid") & (rows["metric"] == "log_loss")]
     value, low, high = of_boost[["difference", "ci_low", "ci_high"]].to_numpy(dtype=np.float64)[0]
     of_constant = rows[(rows["model"] == "constant_boost") & (rows["metric"] == "auc_per_user")]

@@ -11,13 +11,14 @@ __all__ = ["GrowthConfig", "LikeChoiceConfig"]
 class GrowthConfig(dg.Config):
     """How trees grow; how many of them is chosen on held-out rows."""
 
-    learning_rate: float = Field(0.08, gt=0, le=1, description="factor of each tree's values")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="factor of each tree's values")
     max_depth: int = Field(5, ge=1, le=16, description="splits between root and leaf, at most")
     min_child_weight: float = Field(20.0, ge=0, description="least sum of second derivatives in a leaf")
     subsample: float = Field(0.8, gt=0, le=1, description="share of the rows that each tree sees")
     column_share: float = Field(0.5, gt=0, le=1, description="share of the features that each tree sees")
     regularization: float = Field(5.0, ge=0, description="λ of the squared leaf values")
-    n_tree_threads: int = Field(2, ge=1, description="threads of the trees; they don't change what grows")
+    # Threads of trees that wait for each other on a busy machine take many times as long as one.
+    n_tree_threads: int = Field(1, ge=1, description="threads of the trees; they don't change what grows")
     tree_seed: int = Field(0, ge=0, description="seed of what each tree sees")
 
     def growth(self) -> Growth:

@@ -44,7 +44,7 @@ class LikeScorer:
     """
 
     features: FeatureBuilder
-    models: Mapping[str, Trees]
+    models: Mapping[str, BoostedTrees]
     settings: LikeSettings
     clusters: UserClusters
     liking: ClusterLiking

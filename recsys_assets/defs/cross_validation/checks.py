@@ -12,6 +12,8 @@ JUDGES = {
     "fold_models",
     "fold_predictions",
     "cross_validation",
+    "like_fold_predictions",
+    "like_cross_validation",
     "evaluation",
     "gates",
     "evaluation_report",
@@ -24,6 +26,8 @@ contracts = [
     contract_check(dg.AssetKey("rating_folds")),
     contract_check(dg.AssetKey("fold_models"), dg.AssetKey("fold_predictions")),
     contract_check(dg.AssetKey("cross_validation")),
+    contract_check(dg.AssetKey("like_fold_predictions")),
+    contract_check(dg.AssetKey("like_cross_validation")),
 ]
 
 
