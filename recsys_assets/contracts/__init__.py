@@ -21,7 +21,18 @@ from recsys_assets.contracts import (
 )
 from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
 
-__all__ = ["MAX_ID", "PUBLISHED", "TABLES", "Column", "Reference", "Rule", "Table", "contract_of", "rules"]
+__all__ = [
+    "MAX_ID",
+    "PUBLISHED",
+    "PUBLISHED_IF_MADE",
+    "TABLES",
+    "Column",
+    "Reference",
+    "Rule",
+    "Table",
+    "contract_of",
+    "rules",
+]
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -75,6 +86,10 @@ PUBLISHED = (
     "versions",
     "publication",
 )
+
+
+PUBLISHED_IF_MADE = ("fold_models", "fold_predictions", "like_fold_predictions", "like_claims")
+"""Of the slow evaluation: published from the first time that someone asked for it."""
 
 
 def contract_of(table: str) -> Table:

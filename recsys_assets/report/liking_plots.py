@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-from recsys_assets.report.plots import plot
+from recsys_assets.algorithms.liking.judging import auc, roc_points
+from recsys_assets.report.plots import annotate, leaderboard, markdown_image, plot
 from recsys_assets.report.style import LIGHT, label, metric_name, series_styles
 
 __all__ = ["contributions", "feature_importance", "metric_by_fold", "reliability_diagram", "roc_curves"]
@@ -18,6 +20,17 @@ __all__ = ["contributions", "feature_importance", "metric_by_fold", "reliability
 _MOST_FEATURES: Final = 20
 _LONGEST_LABEL: Final = 26
 _STRAIGHT: Final = (0.0, 1.0)
+_CANDIDATES: Final = {
+    "classifier_weight": "Weight of the classifier, the rest is the regressor's (0–1)",
+    "boost_strength": "Strength of the boost by cluster (0 = none)",
+}
+
+#: whose calibration is drawn; more lines can't be told apart
+RELIABILITY: Final = ("ensemble", "bias", "regressor_with_time", "regressor_without_time")
+#: whose ROC curves are drawn
+CURVES: Final = ("ensemble", "bias", "movie_mean", "classifier_with_time", "classifier_without_time")
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @plot(height=3.9)
@@ -147,7 +160,12 @@ def feature_importance(axes: Axes, feature: ArrayLike, share: ArrayLike) -> None
 
 @plot(height=4.8)
 def contributions(
-    axes: Axes, feature: ArrayLike, mean_absolute: ArrayLike, direction: ArrayLike, *, unit: str
+    axes: Axes,
+    feature: ArrayLike,
+    mean_absolute: ArrayLike,
+    direction: ArrayLike | None = None,
+    *,
+    unit: str,
 ) -> None:
     """Bars: mean |contribution| of each feature to a prediction, coloured by direction; at most 20 features.
 
@@ -155,25 +173,135 @@ def contributions(
     ----------
     feature : shape (n_features,), names
     mean_absolute : shape (n_features,), in ``unit``
-    direction : shape (n_features,), correlation of value and contribution, −1 to 1; written beside the bar
+    direction : shape (n_features,), correlation of value and contribution, −1 to 1, written beside the bar; without it
+        bars are of one colour and their sizes are written
     unit : of contributions, e.g. ``log-odds``
     """
     names, sizes = np.asarray(feature, dtype=str), np.asarray(mean_absolute, dtype=float)
-    signs = np.asarray(direction, dtype=float)
     largest = np.argsort(-sizes, kind="stable")[:_MOST_FEATURES]
+    if direction is None:
+        bars = axes.barh(range(len(largest)), sizes[largest], height=0.7, color=LIGHT["series-1"])
+        axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=8, color=LIGHT["ink"])
+    else:
+        _directed_bars(axes, sizes[largest], np.asarray(direction, dtype=float)[largest])
+    _feature_axis(axes, names[largest])
+    axes.set_xlim(0, 1.15 * max(sizes.max(initial=0.0), 1e-6))
+    axes.set_title(f"{_first(largest, names)} by contribution")
+    axes.set_xlabel(f"Mean |contribution| ({unit}){'' if direction is None else ' and correlation'}")
+
+
+@plot(height=2.4)
+def validation_losses(axes: Axes, like_settings: pd.DataFrame) -> None:
+    """A dot a variant: its log loss on validation rows, the best on top; the chosen ones are filled."""
+    rows = like_settings.sort_values(["log_loss", "model"], ignore_index=True)
+    chosen = rows["chosen"].astype(bool)
+    for mask, face, text in ((~chosen, "none", "Tried"), (chosen, LIGHT["series-1"], "Chosen")):
+        axes.scatter(
+            rows.loc[mask, "log_loss"],
+            rows.index[mask],
+            s=42,
+            facecolors=face,
+            edgecolors=LIGHT["series-1"],
+            linewidths=1.2,
+            label=text,
+        )
+    for place, (loss, n_trees) in enumerate(zip(rows["log_loss"], rows["n_trees"], strict=True)):
+        annotate(axes, f"{loss:.4f}, {n_trees:,d} trees", (loss, place), (8, 0), ha="left", va="center")
+    _feature_axis(axes, rows["model"].to_numpy(dtype=str))
+    axes.margins(x=0.3)
+    axes.set_title("Variants on validation rows")
+    axes.set_xlabel("Log loss (nats)")
+    _legend(axes, n_columns=2)
+
+
+@plot(height=3.1)
+def blend_losses(axes: Axes, like_blend: pd.DataFrame, *, parameter: str) -> None:
+    """A line a kind of clusters, if there are kinds: log loss on validation rows by candidate; the chosen one is ringed.
+
+    Parameters
+    ----------
+    like_blend : the table of that name
+    parameter : ``classifier_weight`` or ``boost_strength``
+    """
+    rows = like_blend[like_blend["parameter"] == parameter].sort_values(["clusters", "value"])
+    _check_rows(rows, f"candidates of {parameter}")
+    for kind, style in series_styles(rows["clusters"]).items():
+        own = rows[rows["clusters"] == kind]
+        axes.plot(
+            own["value"],
+            own["log_loss"],
+            color=style.color,
+            marker=style.marker,
+            label=f"{label(kind)} clusters",
+        )
+    best = rows[rows["chosen"].astype(bool)].iloc[0]
+    point = (float(best["value"]), float(best["log_loss"]))
+    axes.plot(*point, "o", markersize=13, markerfacecolor="none", markeredgecolor=LIGHT["ink"])
+    annotate(axes, f"{point[0]:g}: {point[1]:.4f}", point, (0, 12), ha="center")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.margins(y=0.15)
+    axes.set_title(f"{label(parameter)} on validation rows")
+    axes.set_xlabel(_CANDIDATES.get(parameter, f"{label(parameter)} (ratio)"))
+    axes.set_ylabel("Log loss (nats)")
+    if rows["clusters"].nunique() > 1:
+        _legend(axes, n_columns=2)
+
+
+def reliability_bins(predictions: pd.DataFrame, models: Iterable[str], *, n_bins: int = 10) -> pd.DataFrame:
+    """Rows of ``reliability_diagram``: equally wide bins of the models' probabilities, those that hold rows.
+
+    Parameters
+    ----------
+    predictions : columns model, liked, probability
+    models : which of them; those that aren't there are left out
+    """
+    rows = predictions[predictions["model"].isin(list(models))]
+    place = np.minimum((rows["probability"].to_numpy(dtype=float) * n_bins).astype(int), n_bins - 1)
+    bins = rows.assign(place=place, probability=rows["probability"].astype(float)).groupby(["model", "place"])
+    return bins.agg(
+        predicted=("probability", "mean"), actual=("liked", "mean"), n=("liked", "size")
+    ).reset_index()
+
+
+def roc_table(predictions: pd.DataFrame, models: Iterable[str], *, n_points: int = 101) -> pd.DataFrame:
+    """Rows of ``roc_curves``; without rows if not both likes and others are there.
+
+    Parameters
+    ----------
+    predictions : columns model, liked, probability
+    models : which of them; those that aren't there are left out
+    """
+    rows = predictions[predictions["model"].isin(list(models))]
+    curves = [pd.DataFrame(columns=["model", "false_positive_rate", "true_positive_rate", "auc"])]
+    if rows["liked"].nunique() == 2:
+        curves = [_curve(str(model), own, n_points) for model, own in rows.groupby("model")]
+    return pd.concat(curves, ignore_index=True)
+
+
+def table_images(name: str, table: pd.DataFrame) -> dict[str, str]:
+    """Draw a table of likes as Markdown images by title; of some there is nothing to draw."""
+    return {
+        title: markdown_image(draw(table), title.replace("_", " "))
+        for title, draw in _IMAGES.get(name, {}).items()
+    }
+
+
+def _curve(model: str, rows: pd.DataFrame, n_points: int) -> pd.DataFrame:
+    probability, liked = rows["probability"].to_numpy(dtype=float), rows["liked"].to_numpy(dtype=bool)
+    misses, hits = roc_points(probability, liked, n_points=n_points)
+    curve = pd.DataFrame({"false_positive_rate": misses, "true_positive_rate": hits})
+    return curve.assign(model=model, auc=auc(probability, liked))
+
+
+def _directed_bars(axes: Axes, sizes: FloatArray, signs: FloatArray) -> None:
     for rises, color, text in (
         (True, "series-1", "high values raise the prediction"),
         (False, "series-2", "high values lower it"),
     ):
-        places = np.flatnonzero((signs[largest] >= 0) == rises)
-        own = largest[places]
-        bars = axes.barh(places, sizes[own], height=0.7, color=LIGHT[color], label=text)
-        texts = [f"{sign:+.2f}".replace("-", "−") for sign in signs[own]]
+        places = np.flatnonzero((signs >= 0) == rises)
+        bars = axes.barh(places, sizes[places], height=0.7, color=LIGHT[color], label=text)
+        texts = [f"{sign:+.2f}".replace("-", "−") for sign in signs[places]]
         axes.bar_label(bars, texts, padding=4, fontsize=8, color=LIGHT["ink"])
-    _feature_axis(axes, names[largest])
-    axes.set_xlim(0, 1.15 * max(sizes.max(initial=0.0), 1e-6))
-    axes.set_title(f"{_first(largest, names)} by contribution")
-    axes.set_xlabel(f"Mean |contribution| ({unit}) and correlation")
     _legend(axes, n_columns=2)
 
 
@@ -214,3 +342,22 @@ def _legend(axes: Axes, *, n_columns: int) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+
+
+_IMAGES: Final[Mapping[str, Mapping[str, Callable[[pd.DataFrame], bytes]]]] = {
+    "like_evaluation": {
+        "auc_by_model": lambda table: leaderboard(table, metric="auc", k=0),
+        "auc_per_user_by_model": lambda table: leaderboard(table, metric="auc_per_user", k=0),
+    },
+    "holdout_like_predictions": {
+        "reliability": lambda table: reliability_diagram(reliability_bins(table, RELIABILITY)),
+    },
+    "like_importance": {
+        "importance": lambda table: feature_importance(table["feature"], table["gain"]),
+    },
+    "like_settings": {"validation_log_loss": validation_losses},
+    "like_blend": {
+        "classifier_weight": lambda table: blend_losses(table, parameter="classifier_weight"),
+        "boost_strength": lambda table: blend_losses(table, parameter="boost_strength"),
+    },
+}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_assets.algorithms.liking.boost import choose_boost, fit_cluster_liking
@@ -28,6 +29,7 @@ from recsys_assets.defs.rating_prediction.models import read_log, save_model
 from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.liking_plots import table_images
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -162,9 +164,13 @@ def choose_like_models(
         for name, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=name,
-                metadata=table_metadata(connection, name),
+                metadata=table_metadata(connection, name) | _drawn(name, frame),
                 data_version=dg.DataVersion(frame_digest(frame)),
             )
+
+
+def _drawn(name: str, frame: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    return {title: dg.MetadataValue.md(image) for title, image in table_images(name, frame).items()}
 
 
 def _models(fit: Fit) -> dg.AssetsDefinition:

@@ -20,6 +20,8 @@ from recsys_assets.defs.resources import Project, partition_of, table_metadata
 from recsys_assets.defs.topn import LikeConfig
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.liking_plots import CURVES, roc_curves, roc_table, table_images
+from recsys_assets.report.plots import markdown_image
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -96,7 +98,9 @@ def evaluate_likes(
         for name, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=name,
-                metadata=table_metadata(connection, name) | _headline(name, frame),
+                metadata=table_metadata(connection, name)
+                | _headline(name, frame)
+                | _drawn(name, frame, holdout_like_predictions),
                 data_version=dg.DataVersion(frame_digest(frame)),
             )
 
@@ -107,3 +111,11 @@ def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:
         return {}
     rows = frame[(frame["segment"] == "all") & frame["metric"].isin(["auc", "auc_per_user"])]
     return dict(zip(rows["model"] + "_" + rows["metric"], rows["value"].astype(float).tolist(), strict=True))
+
+
+def _drawn(name: str, frame: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    images = table_images(name, frame)
+    curves = roc_table(predictions, CURVES)
+    if name == "like_evaluation" and len(curves):
+        images["roc"] = markdown_image(roc_curves(curves), "ROC curves")
+    return {title: dg.MetadataValue.md(image) for title, image in images.items()}

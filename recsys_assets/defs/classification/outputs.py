@@ -175,6 +175,6 @@ def _write(
         for key, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata=table_metadata(connection, table_name(key)),
+                metadata=table_metadata(connection, table_name(key)) | drawn(table_name(key), frame, more),
                 data_version=dg.DataVersion(frame_digest(frame)),
             )

@@ -18,6 +18,8 @@ JUDGES = {
     "gates",
     "evaluation_report",
     "model_packages",
+    "like_packages",
+    "like_claims",
     "published",
 }
 """What may depend on the folds: what is learned and judged within them, and what publishes the judgement."""
@@ -28,6 +30,7 @@ contracts = [
     contract_check(dg.AssetKey("cross_validation")),
     contract_check(dg.AssetKey("like_fold_predictions")),
     contract_check(dg.AssetKey("like_cross_validation")),
+    contract_check(dg.AssetKey("like_claims")),
 ]
 
 

@@ -28,6 +28,8 @@ JUDGES = {
     "gates",
     "evaluation_report",
     "model_packages",
+    "like_packages",
+    "like_claims",
     "published",
 }
 """What may depend on test rows: what judges, and what publishes the judgement."""
