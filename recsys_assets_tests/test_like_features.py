@@ -228,10 +228,9 @@ def test_the_real_models_describe_all_items_as_pairs_too():
     assert_array_equal(found[:, others], build(log, knowledge).pairs(*pairs)[:, others])
 
 
-@pytest.fixture
-def dense() -> RatingLog:
+def dense_log(seed: int = 5) -> RatingLog:
     """12 users, 10 items, most pairs rated: each user and item has ratings in every fold."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     user, item = np.divmod(rng.permutation(120)[:100], 10)
     return log_of(user, item, rng.integers(1, 11, 100) / 2, 12_000 + 40 * rng.random(100))
 
@@ -241,8 +240,158 @@ def folded(log: RatingLog, knowledge: Knowledge, **changes: Any) -> np.ndarray:
     return out_of_fold(log, lambda learned: build(learned, knowledge), **how)
 
 
-@given(row=st.integers(0, 99))
+@given(st.integers(0, 99), SEEDS)
 @settings(max_examples=20)
-def test_a_pairs_own_rating_never_changes_its_features(row: int):
-    log = dense.__wrapped__() if hasattr(dense, "__wrapped__") else None
-    assert log is not None
+def test_a_pairs_own_rating_never_changes_its_features(row: int, seed: int):
+    log = dense_log(seed)
+    knowledge = some_knowledge(log, seed)
+    rating = log.rating.copy()
+    rating[row] = 5.5 - rating[row]
+    before, after = folded(log, knowledge), folded(replace(log, rating=rating), knowledge)
+    same = (np.isnan(before) & np.isnan(after)) | (before == after)
+    assert same[row].all()
+    # The 20 rows of its fold are described by the other folds: all others notice.
+    assert same.all(axis=1).sum() == 20
+    of_user = log.user == log.user[row]
+    assert not same[of_user & ~same.all(axis=1)][:, NAMES.index("user_mean_stars")].any()
+
+
+def test_each_pair_is_described_by_the_rows_of_the_other_folds():
+    log = dense_log()
+    knowledge = some_knowledge(log, 0)
+    given_to: list[RatingLog] = []
+
+    def watched(learned: RatingLog) -> FeatureBuilder:
+        given_to.append(learned)
+        return build(learned, knowledge)
+
+    values = out_of_fold(log, watched, n_folds=4, seed=3, n_threads=1)
+    assert [learned.rating.size for learned in given_to] == [75] * 4
+    place = log.user * log.n_items + log.item
+    left_out = [~np.isin(place, learned.user * log.n_items + learned.item) for learned in given_to]
+    assert_array_equal(np.sum(left_out, axis=0), 1)
+    for rows in left_out:
+        pairs = log.user[rows], log.item[rows], log.day[rows]
+        assert_array_equal(values[rows], build(log.rows(~rows), knowledge).pairs(*pairs))
+
+
+@given(logs(), SEEDS)
+@settings(max_examples=20)
+def test_a_tag_on_a_pair_that_was_not_learned_changes_nothing(log: RatingLog, seed: int):
+    knowledge = some_knowledge(log, seed)
+    rated = set(zip(log.user.tolist(), log.item.tolist(), strict=True))
+    pairs = described_pairs(log, seed)
+    before = build(log, knowledge).pairs(*pairs)
+    for user, item in {(u, i) for u in range(log.n_users) for i in range(log.n_items)} - rated:
+        knowledge = with_tag(knowledge, user, item, 2)
+    assert_array_equal(build(log, knowledge).pairs(*pairs), before)
+
+
+@given(st.integers(0, 99), SEEDS)
+@settings(max_examples=20)
+def test_a_tag_that_came_with_a_rating_never_changes_that_pairs_features(row: int, seed: int):
+    log = dense_log(seed)
+    knowledge = some_knowledge(log, seed)
+    tagged = with_tag(knowledge, log.user[row], log.item[row], 7)
+    before, after = folded(log, knowledge), folded(log, tagged)
+    changed = ~((np.isnan(before) & np.isnan(after)) | (before == after))
+    assert not changed[row].any()
+    assert changed[log.item == log.item[row]].any()
+    of_tags = [feature.group == "tag" for feature in FEATURES]
+    assert not changed[:, np.logical_not(of_tags)].any()
+
+
+@given(logs(), SEEDS)
+@settings(max_examples=25)
+def test_values_are_missing_where_nothing_is_known_and_nowhere_else(log: RatingLog, seed: int):
+    knowledge = some_knowledge(log, seed)
+    user, item, day = described_pairs(log, seed)
+    found = build(log, knowledge).pairs(user, item, day)
+    of_user, of_item = (
+        np.bincount(rows, minlength=n)[pair]
+        for rows, n, pair in ((log.user, log.n_users, user), (log.item, log.n_items, item))
+    )
+    learned = {(u, i) for u, i in zip(log.user.tolist(), log.item.tolist(), strict=True)}
+    tags = knowledge.tags
+    tagged = {i for u, i in zip(tags.user.tolist(), tags.item.tolist(), strict=True) if (u, i) in learned}
+    no_terms = {
+        "genre": np.diff(knowledge.genres.indptr)[item] == 0,
+        "decade": np.diff(knowledge.decades.indptr)[item] == 0,
+        "tag": np.array([i not in tagged for i in item.tolist()]),
+    }
+    missing = {
+        "user_std_stars": of_user < 2,
+        "item_std_stars": of_item < 2,
+        "days_since_first": of_user == 0,
+        "days_before_last": of_user == 0,
+        "item_age": of_item == 0,
+    } | {f.name: no_terms[f.group] for f in FEATURES if f.group in no_terms}
+    for name in NAMES:
+        expected = missing.get(name, np.zeros(user.size, dtype=bool))
+        assert_array_equal(np.isnan(column(found, name)), expected, err_msg=name)
+    assert not np.isinf(found).any()
+
+
+def test_of_a_user_without_ratings_only_the_item_speaks():
+    log = log_of([0, 0, 1], [0, 1, 1], [5, 2, 4], [10.0, 11, 12], n_users=3)
+    features = build(log, some_knowledge(log, 0))
+    assert features.n_learned.tolist() == [2, 1, 0]
+    cold = features.pairs(np.array([2, 2]), np.array([0, 1]), np.array([11.0, 11]))
+    of_user = [NAMES.index(f.name) for f in FEATURES if f.group == "user"]
+    assert_array_equal(cold[0, of_user], cold[1, of_user])
+    assert cold[0, of_user][:3] == pytest.approx([0, 2 / 3, 11 / 3])
+    for name in ("session_n_ratings", "session_effect", "recent_effect", "long_around_effect"):
+        assert_array_equal(column(cold, name), 0)
+    assert column(cold, "item_mean_stars")[0] > column(cold, "item_mean_stars")[1]
+
+
+@given(logs(), SEEDS)
+@settings(max_examples=20)
+def test_the_order_of_learned_rows_and_of_asked_pairs_is_irrelevant(log: RatingLog, seed: int):
+    knowledge = some_knowledge(log, seed)
+    user, item, day = described_pairs(log, seed)
+    features = build(log, knowledge)
+    found = features.pairs(user, item, day)
+    # Sums in another order differ by rounding.
+    again = build(shuffled(log, seed), knowledge).pairs(user, item, day)
+    assert_allclose(again, found, rtol=1e-5, atol=1e-5)
+    order = np.random.default_rng(seed).permutation(user.size)
+    assert_array_equal(features.pairs(user[order], item[order], day[order]), found[order])
+
+
+def test_folds_are_dealt_by_place_and_seed():
+    log = dense_log()
+    knowledge = some_knowledge(log, 0)
+    values = folded(log, knowledge)
+    assert_array_equal(folded(log, knowledge), values)
+    assert not np.array_equal(folded(log, knowledge, seed=1), values, equal_nan=True)
+    # With as many folds as rows nothing is left to deal: each is described by all others.
+    order = np.random.default_rng(1).permutation(100)
+    alone = folded(log, knowledge, n_folds=100)
+    assert_allclose(
+        folded(log.rows(order), knowledge, n_folds=100, seed=4), alone[order], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_threads_change_nothing():
+    log = dense_log()
+    knowledge = some_knowledge(log, 0)
+    assert_array_equal(folded(log, knowledge, n_threads=2), folded(log, knowledge))
+
+
+def test_nothing_given_is_changed():
+    log, kept = dense_log(), dense_log()
+    knowledge, known = some_knowledge(log, 0), some_knowledge(log, 0)
+    folded(log, knowledge)
+    build(log, knowledge).pairs(log.user, log.item, log.day)
+    assert_same_log(log, kept)
+    for name, values in vars(knowledge.tags).items():
+        assert_array_equal(values, getattr(known.tags, name))
+    for before, after in ((known.genres, knowledge.genres), (known.decades, knowledge.decades)):
+        assert_array_equal(after.toarray(), before.toarray())
+
+
+def test_no_log_of_no_ratings():
+    log = dense_log()
+    with pytest.raises(ValueError, match="0 ratings"):
+        build(log.rows(np.zeros(100, dtype=bool)), some_knowledge(log, 0))

@@ -66,44 +66,44 @@ _OBJECTIVES: Final = {"like": "classifier", "stars": "regressor"}
 _TONES: Final = {"reproduced": "good", "not reproduced": "bad"}
 
 _DESCRIPTION: Final = (
-    "Each model gives every test rating a probability of being a like, having learned from the training and validation "
-    "rows; the split is that of the lists."
+    "Each model gives every test rating a probability of being a like, having learned from the training and "
+    "validation rows; the split is that of the lists."
 )
 _MODELS_NOTE: Final = (
-    "Movie mean: share of likes among a movie's ratings, the same for every user. Bias: how far user and movie lie from "
-    "the mean. Classifier and regressor: boosted trees that learn likes or stars, with or without features of recency "
-    "and session. Ensemble: the chosen classifier and regressor, averaged on log-odds. Cluster hybrid: the ensemble, "
-    "boosted by how the movie is liked in the user's cluster and in similar ones. Constant boost: the ensemble times one "
-    "number a user, as published."
+    "Movie mean: share of likes among a movie's ratings, the same for every user. Bias: how far user and movie "
+    "lie from the mean. Classifier and regressor: boosted trees that learn likes or stars, with or without "
+    "features of recency and session. Ensemble: the chosen classifier and regressor, averaged on log-odds. "
+    "Cluster hybrid: the ensemble, boosted by how the movie is liked in the user's cluster and in similar ones. "
+    "Constant boost: the ensemble's odds times one number a user, as was published."
 )
 _RANKING_NOTE: Final = (
-    "AUC: the chance that a like is given more than another rating, over all test ratings; much of it is telling generous "
-    "users from strict ones. AUC per user: the mean of the users' own, in which generosity cancels; it is what lists "
-    f"depend on. {metric_label(_NDCG, 10)}: the user's test movies ranked among themselves, which is far easier than lists "
-    f"from all movies. Bars are {_INTERVAL}s of the AUC per user, over users."
+    "AUC: the chance that a like is given more than another rating, over all test ratings; much of it is telling "
+    "generous users from strict ones. AUC per user: the mean of the users' own, in which generosity cancels; it "
+    f"is what lists depend on. {metric_label(_NDCG, 10)}: the user's test movies ranked among themselves, which is "
+    f"far easier than lists from all movies. Bars are {_INTERVAL}s of the AUC per user, over users."
 )
 _PROBABILITY_NOTE: Final = (
-    f"Less is better. Log loss: mean −log of the probability given to what happened. Brier score: mean squared distance "
-    f"from it. Bars are {_INTERVAL}s of the log loss, over users resampled with all their ratings."
+    "Less is better. Log loss: mean −log of the probability given to what happened. Brier score: mean squared "
+    f"distance from it. Bars are {_INTERVAL}s of the log loss, over users resampled with all their ratings."
 )
 _CHOSEN_NOTE: Final = (
-    "Log loss and AUC are on validation rows, of models that learned from training rows alone; calibration is out of "
-    "fold. Test figures chose nothing."
+    "Log loss and AUC are on validation rows, of models that learned from training rows alone; calibration is out "
+    "of fold. Test figures chose nothing."
 )
 _IMPORTANCE_NOTE: Final = (
-    "Reliability and ROC curves are of test ratings. Gain and contributions (SHAP values) are of the live classifier, "
-    "which learned from all ratings."
+    "Reliability and ROC curves are of test ratings. Gain and contributions (SHAP values) are of the live "
+    "classifier, which learned from all ratings."
 )
 _CLUSTERS_NOTE: Final = (
-    "Silhouette: 1 = users far nearer to their own cluster than to any other, 0 = between two. Stability: adjusted Rand "
-    "index of clusters learned from two halves of the users; 1 = the same, 0 = by chance. Both are of the training rows, "
-    "sizes of all ratings."
+    "Silhouette: 1 = users far nearer to their own cluster than to any other, 0 = between two. Stability: "
+    "adjusted Rand index of clusters learned from two halves of the users; 1 = the same, 0 = by chance. Both are "
+    "of the training rows, sizes of all ratings."
 )
 _SPLITS_NOTE: Final = (
-    "± is the standard deviation over folds, in brackets the 95% interval over users. Random folds mix times: models know "
-    "ratings that are later than those they predict. Test: each user's latest ratings. Global time: the latest fifth of "
-    "all ratings, many of them by users that nothing was learned of. A model whose name says leaky knows what it should "
-    "not, and shows what that is worth."
+    "± is the standard deviation over folds, in brackets the 95% interval over users. Random folds mix times: "
+    "models know ratings that are later than those they predict. Test: each user's latest ratings. Global time: "
+    "the latest fifth of all ratings, many of them by users that nothing was learned of. A model whose name says "
+    "leaky knows what it should not, and shows what that is worth."
 )
 
 
@@ -197,8 +197,10 @@ def _parts(tables: Mapping[str, pd.DataFrame], k: int) -> dict[str, str]:
         "Clusters of users": f"{html_table(_clusters_table(tables), formats=_CLUSTER_FORMATS)}\n{note(_CLUSTERS_NOTE)}",
     }
     if "like_cross_validation" in tables:
-        table = _splits_table(evaluation, tables["like_cross_validation"])
-        parts["AUC on other splits"] = f"{html_table(table, formats={})}\n{note(_SPLITS_NOTE)}"
+        boards = _splits_tables(evaluation, tables["like_cross_validation"])
+        parts["AUC on other splits"] = "\n".join(
+            [*(html_table(table, formats={}) for table in boards), note(_SPLITS_NOTE)]
+        )
     if "like_claims" in tables:
         parts["Published claims"] = _claims_html(tables["like_claims"])
     return parts
@@ -214,7 +216,8 @@ def _board(evaluation: pd.DataFrame, metrics: Iterable[str], sorted_by: str, k: 
         own = evaluation[evaluation["metric"] == metric].set_index("model").reindex(first["model"])
         name = metric_label(metric, k if metric == _NDCG else 0)
         table[name] = own["value"].to_numpy(dtype=float)
-        table[f"{name}, {_INTERVAL}"] = interval_texts(own, ".3f")
+        if metric != _NDCG:
+            table[f"{name}, {_INTERVAL}"] = interval_texts(own, ".3f")
     return table
 
 
@@ -270,14 +273,15 @@ def _pair_formats(metric: str) -> dict[str, str]:
 def _constant_text(comparisons: pd.DataFrame) -> str:
     """Say whether the constant boost changes the order of anyone's movies."""
     rows = comparisons[(comparisons["model"] == _CONSTANT) & (comparisons["baseline"] == _SERVED)]
-    ranks = rows.loc[rows["metric"].isin(["auc_per_user", _NDCG]), "difference"].dropna()
-    if ranks.empty:
+    ranks = rows.loc[rows["metric"].isin(["auc_per_user", _NDCG]), ["difference", "ci_low", "ci_high"]].abs()
+    if ranks["difference"].dropna().empty:
         return ""
-    if ranks.eq(0).all():
+    if ranks.eq(0).all(axis=None):  # the interval too: no resample of the users has a difference
         return "The constant boost changes no user's ranking: its AUC per user and NDCG are those of the ensemble."
+    largest = format_cell(ranks.max(axis=None), ".2g")
     return (
-        f"The constant boost moves a figure of users' rankings by up to {format_cell(ranks.abs().max(), '.2g')}, "
-        "which one number a user can do only through ties."
+        f"The constant boost moves AUC per user or NDCG by up to {largest}, ends of intervals included; it can do so "
+        "through ties alone."
     )
 
 
@@ -351,7 +355,8 @@ def _reason_of_trees(settings: pd.DataFrame, objective: str) -> str:
         f"{loss:.5f} {phrase(str(model))}"
         for model, loss in zip(others["model"], others["log_loss"], strict=True)
     )
-    text = f"{label(str(best['model']))} has the least log loss of the {_OBJECTIVES[objective]}s, {best['log_loss']:.5f}"
+    kind, loss = f"{_OBJECTIVES[objective]}s", f"{best['log_loss']:.5f}"
+    text = f"{label(str(best['model']))} has the least log loss of the {kind}, {loss}"
     return f"{text} (against {against})." if against else f"{text}."
 
 
@@ -375,13 +380,11 @@ def _reason_of_boost(blend: pd.DataFrame) -> str:
     if best["value"] == 0:
         return f"No boost by cluster: strength 0 has the least log loss, {best['log_loss']:.5f}."
     compared = f", against {without.iloc[0]:.5f} without a boost" if len(without) else ""
-    return (
-        f"The cluster hybrid boosts by {phrase(str(best['clusters']))} clusters with strength {best['value']:g}: log loss "
-        f"{best['log_loss']:.5f}{compared}."
-    )
+    kind, loss = phrase(str(best["clusters"])), f"log loss {best['log_loss']:.5f}{compared}"
+    return f"The cluster hybrid boosts by {kind} clusters with strength {best['value']:g}: {loss}."
 
 
-_CLUSTER_FORMATS: Final = {"Clusters": "d", "Silhouette": ".3f", "Stability": ".3f", "Without": ",d"}
+_CLUSTER_FORMATS: Final = {"Clusters": "d", "Silhouette": ".3f", "Stability": ".3f", "In none": ",d"}
 
 
 def _clusters_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -399,12 +402,12 @@ def _clusters_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 ", ".join(f"{n:,d}" for n in in_clusters[in_clusters.index.get_level_values("kind") == kind])
                 for kind in rows["kind"]
             ],
-            "Without": [int(sizes.get((kind, -1), 0)) for kind in rows["kind"]],
+            "In none": [int(sizes.get((kind, -1), 0)) for kind in rows["kind"]],
         }
     )
 
 
-def _splits_table(evaluation: pd.DataFrame, cross_validation: pd.DataFrame) -> pd.DataFrame:
+def _splits_tables(evaluation: pd.DataFrame, cross_validation: pd.DataFrame) -> list[pd.DataFrame]:
     """AUC, pooled and per user, of each model on each split, side by side; the best on test rows first."""
     rows = pd.concat([evaluation, cross_validation[cross_validation["segment"] == "all"]])
     cells = {
@@ -414,19 +417,22 @@ def _splits_table(evaluation: pd.DataFrame, cross_validation: pd.DataFrame) -> p
         ].itertuples(index=False, name=None)
     }
     splits = order_of(rows["split"], _SPLITS)
-    models = sorted(
-        rows["model"].unique(),
-        key=lambda model: (-cells.get((model, _SPLIT, "auc"), (-math.inf,))[0], model),
-    )
+    return [_splits_table(cells, metric, splits) for metric in ("auc", "auc_per_user")]
+
+
+def _splits_table(
+    cells: Mapping[tuple[str, str, str], tuple[float, ...]], metric: str, splits: list[str]
+) -> pd.DataFrame:
+    models = {model for model, _, of_metric in cells if of_metric == metric}
+    ordered = sorted(models, key=lambda model: (-cells.get((model, _SPLIT, metric), (-math.inf,))[0], model))
     columns = {
         f"{metric_name(metric)}, {phrase(split)}": [
             _split_text(cells.get((model, split, metric)), cells.get((model, split, f"{metric}_std")))
-            for model in models
+            for model in ordered
         ]
-        for metric in ("auc", "auc_per_user")
         for split in splits
     }
-    return pd.DataFrame({"Model": [label(model) for model in models]} | columns)
+    return pd.DataFrame({"Model": [label(model) for model in ordered]} | columns)
 
 
 def _split_text(figure: tuple[float, ...] | None, deviation: tuple[float, ...] | None) -> str:
@@ -472,7 +478,8 @@ def _markdown(tables: Mapping[str, pd.DataFrame], description: str, k: int) -> s
         markdown_table(clusters, formats=_CLUSTER_FORMATS),
     ]
     if "like_cross_validation" in tables:
-        parts.append(markdown_table(_splits_table(evaluation, tables["like_cross_validation"]), formats={}))
+        boards = _splits_tables(evaluation, tables["like_cross_validation"])
+        parts += [markdown_table(table, formats={}) for table in boards]
     if "like_claims" in tables:
         parts.append(markdown_table(_claims_table(tables["like_claims"]), formats={}))
     return "\n\n".join(filter(None, parts))

@@ -216,7 +216,7 @@ def validation_losses(axes: Axes, like_settings: pd.DataFrame) -> None:
 
 @plot(height=3.1)
 def blend_losses(axes: Axes, like_blend: pd.DataFrame, *, parameter: str) -> None:
-    """A line a kind of clusters, if there are kinds: log loss on validation rows by candidate; the chosen one is ringed.
+    """A line a kind of clusters: log loss on validation rows by candidate; the chosen one is ringed.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def _legend(axes: Axes, *, n_columns: int) -> None:
     figure = axes.get_figure(root=True)
     if figure is not None:
         handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=n_columns)
+        figure.legend(handles, names, loc="outside lower center", ncols=n_columns, fontsize=8)
 
 
 def _short(text: str) -> str:

@@ -87,7 +87,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "auc_per_user": ("AUC per user", "0–1"),
     "log_loss": ("Log loss", "nats"),
     "brier": ("Brier score", "0–1"),
-    "ndcg_of_own_test_items": ("NDCG of own test items", "0–1"),
+    "ndcg_of_own_test_items": ("Own-items NDCG", "0–1"),
 }
 LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "calibration_error", "gini", "log_loss", "brier"})
 SEGMENTS: Final = (

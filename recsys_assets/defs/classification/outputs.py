@@ -1,6 +1,6 @@
 """What like models say of test rows and of all movies: predictions, lists, and what moves them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from recsys_assets.algorithms.liking.features import FEATURES
 from recsys_assets.algorithms.liking.learning import VARIANTS
+from recsys_assets.algorithms.liking.trees import summarize_contributions
 from recsys_assets.algorithms.rating_prediction.factorization_machine import SideFeatures
 from recsys_assets.algorithms.rating_prediction.lists import top_rated
 from recsys_assets.algorithms.rating_prediction.log import RatingLog
@@ -22,6 +23,8 @@ from recsys_assets.defs.resources import Project, partition_of, table_metadata, 
 from recsys_assets.defs.topn import list_rows
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import DATASETS
+from recsys_assets.report.liking_plots import contributions, table_images
+from recsys_assets.report.plots import markdown_image
 from recsys_assets.storage.warehouse import replace_tables
 
 CODE = code_version(__name__)
@@ -105,9 +108,9 @@ def predict_like_holdout(
         ignore_index=True,
     )
     lists = _lists(context, scorer, rating_log, config)
-    yield from _write(
-        project, dataset, {dg.AssetKey("holdout_like_predictions"): predictions} | _by_key(TRIAL, lists)
-    )
+    key = dg.AssetKey("holdout_like_predictions")
+    images = {key: table_images("holdout_like_predictions", predictions)}
+    yield from _write(project, dataset, {key: predictions} | _by_key(TRIAL, lists), images)
 
 
 @dg.multi_asset(**_step(LIVE, "recommend_likes", (dg.AssetKey("like_importance"), *_lists_of(LIVE))))
@@ -122,11 +125,10 @@ def recommend_likes(
     dataset = partition_of(context)
     scorer = scorer_of(project, dataset, LIVE, rating_log, side_features, config)
     lists = _lists(context, scorer, rating_log, config)
-    yield from _write(
-        project,
-        dataset,
-        {dg.AssetKey("like_importance"): _importance(scorer, rating_log)} | _by_key(LIVE, lists),
-    )
+    explained = _explained(scorer, rating_log)
+    key, importance = dg.AssetKey("like_importance"), explained.drop(columns="direction")
+    images = {key: table_images("like_importance", importance) | {"contributions": _contributions(explained)}}
+    yield from _write(project, dataset, {key: importance} | _by_key(LIVE, lists), images)
 
 
 def _lists(
@@ -147,14 +149,14 @@ def _by_key(fit: Fit, lists: dict[str, pd.DataFrame]) -> dict[dg.AssetKey, pd.Da
     return {fit.key(f"{strategy}_recommendations"): frame for strategy, frame in lists.items()}
 
 
-def _importance(scorer: LikeScorer, log: RatingLog) -> pd.DataFrame:
-    """Gain and mean absolute contribution of the live classifier's features, over a sample of learned pairs."""
+def _explained(scorer: LikeScorer, log: RatingLog) -> pd.DataFrame:
+    """Rows of ``like_importance``, over a sample of learned pairs; beside them the contributions' ``direction``."""
     name = scorer.settings.classifier
     columns = VARIANTS[name].columns
     trees = scorer.models[name]
     rows = np.random.default_rng(0).permutation(log.rating.size)[:N_EXPLAINED]
     values = scorer.features.pairs(log.user[rows], log.item[rows], log.day[rows])[:, columns]
-    contributions = np.abs(trees.contributions(values)[:, :-1]).mean(axis=0)
+    summary = summarize_contributions(values, trees.contributions(values))
     used = [FEATURES[column] for column in columns]
     return pd.DataFrame(
         {
@@ -162,19 +164,34 @@ def _importance(scorer: LikeScorer, log: RatingLog) -> pd.DataFrame:
             "feature_group": [feature.group for feature in used],
             "knows": [feature.knows for feature in used],
             "gain": trees.importance().share,
-            "mean_contribution": contributions,
+            "mean_contribution": summary.mean_absolute,
+            "direction": summary.direction,
         }
     ).sort_values("mean_contribution", ascending=False, ignore_index=True)
 
 
+def _contributions(explained: pd.DataFrame) -> str:
+    png = contributions(
+        explained["feature"], explained["mean_contribution"], explained["direction"], unit="log-odds"
+    )
+    return markdown_image(png, "contributions of features")
+
+
+def _as_metadata(images: Mapping[str, str]) -> dict[str, dg.MarkdownMetadataValue]:
+    return {title: dg.MetadataValue.md(image) for title, image in images.items()}
+
+
 def _write(
-    project: Project, dataset: str, tables: dict[dg.AssetKey, pd.DataFrame]
+    project: Project,
+    dataset: str,
+    tables: dict[dg.AssetKey, pd.DataFrame],
+    images: Mapping[dg.AssetKey, Mapping[str, str]],
 ) -> Iterator[dg.MaterializeResult[None]]:
     with project.warehouse.connect(dataset) as connection:
         replace_tables(connection, {table_name(key): frame for key, frame in tables.items()})
         for key, frame in tables.items():
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata=table_metadata(connection, table_name(key)) | drawn(table_name(key), frame, more),
+                metadata=table_metadata(connection, table_name(key)) | _as_metadata(images.get(key, {})),
                 data_version=dg.DataVersion(frame_digest(frame)),
             )
