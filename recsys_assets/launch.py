@@ -22,7 +22,7 @@ from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.settings import archives_folder, data_folder, project_folder
 from recsys_assets.storage.files import is_locked
 
-__all__ = ["Outcome", "Plan", "launch", "plan", "prepare_home"]
+__all__ = ["Outcome", "Plan", "launch", "log_held_open", "plan", "prepare_home"]
 
 _HOST_TAG = "recsys/host"
 _PROCESS_TAG = "recsys/process"
@@ -112,7 +112,7 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     if is_locked(lock_of(str(data_folder()), planned.dataset)):
         on_step(f"waiting for another run on {planned.dataset}", "started")
     instance.add_event_listener(run_id, follow)
-    with _log_held_open(instance, run_id):
+    with log_held_open(instance, run_id):
         result = _execute(planned, instance, run_id)
     published = dg.AssetKey("published") in made
     return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
@@ -135,7 +135,7 @@ def _execute(planned: Plan, instance: dg.DagsterInstance, run_id: str) -> dg.Exe
 
 
 @contextmanager
-def _log_held_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+def log_held_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Keep a connection to each file of the event log while a run writes to it.
 
     Dagster opens and closes them for each event; the last one to close an SQLite file folds its write-ahead log back

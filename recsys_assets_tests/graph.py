@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import sqlite3
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -15,11 +18,13 @@ from typing import Any, NamedTuple
 import dagster as dg
 import duckdb
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from recsys_assets import cli, launch
 from recsys_assets.definitions import defs
 from recsys_assets.defs import whole
-from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
+from recsys_assets.defs.automation.jobs import SLOW_GROUPS, everything, full
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, build_resources
 from recsys_assets.defs.staleness import stale_assets
@@ -30,6 +35,7 @@ __all__ = [
     "NDCG_AT_10",
     "QUIET",
     "World",
+    "cross_validated",
     "downstream",
     "every_check",
     "finished",
@@ -56,9 +62,36 @@ select avg(coalesce(listed.dcg, 0) / best.dcg) from best left join listed using 
 """NDCG@10 of ALS from a published file: the evaluation's figure, from held-out rows and judged lists alone."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-EVERYTHING = "everything"
-QUICK = {"als_settings": {"config": {"regularizations": [30.0, 100.0], "alphas": [5.0], "n_seeds": 1}}}
-"""A grid of 2 settings by 1 seed: the default one of 12 by 2 takes most of a run's time."""
+FEW_MODELS_OF_STARS = {
+    "dampings": [5.0],
+    "half_lives": [365.0],
+    "shrinkages": [50.0],
+    "exponents": [1.0, 2.0],
+    "neighbor_dampings": [0.2],
+    "n_factors": 10,
+    "epochs": 10,
+    "mf_learning_rates": [0.02],
+    "mf_regularizations": [0.04, 0.1],
+    "svdpp_learning_rates": [0.005],
+    "svdpp_regularizations": [0.06, 0.1],
+    "fm_factors": 4,
+    "fm_samples": 8,
+    "fm_burn_in": 4,
+    "fm_kept": 4,
+}
+QUICK: dict[str, dict[str, Any]] = {
+    "als_settings": {"regularizations": [30.0, 100.0], "alphas": [5.0], "n_seeds": 1},
+    "choose_rating_models": FEW_MODELS_OF_STARS,
+    "cross_validate": FEW_MODELS_OF_STARS,
+    "evaluate_ratings": {"n_resamples": 200},
+}
+"""Steps whose default settings take most of a run's time, with few candidates, short fits and few resamples."""
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_no_disk(connection: sqlite3.Connection, _: object) -> None:
+    """Dagster's event log need not outlive a power cut here: each of its thousands of writes would wait for the disk."""
+    connection.execute("pragma synchronous = off")
 
 
 @dataclass(frozen=True)
@@ -81,7 +114,7 @@ class World:
         return world
 
     def copy(self, root: Path) -> World:
-        shutil.copytree(self.root, root, symlinks=True)
+        shutil.copytree(self.root, root, symlinks=True, copy_function=_copy_or_link)
         return World(root)
 
     @property
@@ -112,19 +145,32 @@ class World:
         return {"RECSYS_DATA": str(self.data), "DAGSTER_HOME": str(self.home), "RECSYS_DATASETS": ""}
 
     def run(
-        self, dataset: str, assets: Iterable[str] | None = None, *, config: dict[str, Any] | None = None
+        self,
+        dataset: str,
+        assets: Iterable[str] | None = None,
+        *,
+        config: dict[str, dict[str, Any]] | None = None,
+        with_slow: bool = False,
     ) -> dg.ExecuteInProcessResult:
-        """Run these assets and what their steps make too, or all, with their checks, as the job `everything` does."""
-        job = self.definitions.resolve_job_def(EVERYTHING)
+        """Run these assets and what their steps make too, or all, with their checks, as the job `everything` does.
+
+        With the slow ones it is the job `full`. The settings of steps are the defaults but for those of ``QUICK``, and
+        before both go those that ``config`` gives.
+        """
+        job = self.definitions.resolve_job_def(full.name if with_slow else everything.name)
         selected = None if assets is None else self._made_with(assets)
-        quick = QUICK if selected is None or key("als_settings") in selected else {}
-        return job.execute_in_process(
-            instance=self.instance,
-            partition_key=dataset,
-            asset_selection=selected,
-            run_config=QUIET | {"ops": quick | (config or {})},
-            raise_on_error=False,
-        )
+        steps = {_steps()[made] for made in selected or job.asset_layer.selected_asset_keys}
+        settings = {step: QUICK.get(step, {}) | (config or {}).get(step, {}) for step in steps}
+        run_id = str(uuid.uuid4())
+        with launch.log_held_open(self.instance, run_id):
+            return job.execute_in_process(
+                instance=self.instance,
+                run_id=run_id,
+                partition_key=dataset,
+                asset_selection=selected,
+                run_config=QUIET | {"ops": {step: {"config": own} for step, own in settings.items() if own}},
+                raise_on_error=False,
+            )
 
     def check(self, dataset: str, assets: Iterable[str]) -> dg.ExecuteInProcessResult:
         """Run the checks of these assets and of what their steps make too, without making anything."""
@@ -159,9 +205,11 @@ class World:
             if one
         }
 
-    def stale(self, dataset: str, definitions: dg.Definitions | None = None) -> dict[str, str]:
-        """The reason of each asset that must be made again; the slow ones are left as they are."""
-        left_out = frozenset(key(name) for name in slow())
+    def stale(
+        self, dataset: str, definitions: dg.Definitions | None = None, *, with_slow: bool = False
+    ) -> dict[str, str]:
+        """The reason of each asset that must be made again; the slow ones are left as they are unless asked for."""
+        left_out = frozenset() if with_slow else frozenset(key(name) for name in slow())
         found = stale_assets(
             definitions or self.definitions, self.instance, self.project, dataset, left_out=left_out
         )
@@ -221,7 +269,7 @@ def with_resources(assets: Sequence[Any], data: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=shipped.asset_checks,
-        jobs=[job for job in shipped.jobs or [] if job.name in (EVERYTHING, full.name)],
+        jobs=[job for job in shipped.jobs or [] if job.name in (everything.name, full.name)],
         resources=build_resources(data=data, archives=None),
     )
 
@@ -236,6 +284,13 @@ def every_check(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool
         (check.asset_key.to_user_string(), check.check_name): check.passed
         for check in result.get_asset_check_evaluations()
     }
+
+
+@cache
+def _steps() -> dict[dg.AssetKey, str]:
+    """The name of the step that makes each asset."""
+    steps = [one for one in defs().assets or [] if isinstance(one, dg.AssetsDefinition)]
+    return {made: step.op.name for step in steps for made in step.keys}
 
 
 def slow() -> set[str]:
@@ -267,18 +322,46 @@ def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetK
     return {found.to_user_string() for found in reached}
 
 
+class Shared(NamedTuple):
+    """A world that is made once in a session, the run that made it, and the files that it left."""
+
+    world: World
+    result: dg.ExecuteInProcessResult
+    files: set[tuple[Path, int, int]]
+
+
 def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
     """The world in which the whole graph has run on the sample, once in a session: read it, or copy it."""
-    world, result, files = _finished(factory.getbasetemp() / "finished")
-    changed = sorted({str(path) for path, *_ in files ^ _files(world)})
-    assert not changed, f"a test has written into the world that all share: {changed}; give it a copy"
-    return world, result
+    return _unchanged(_finished(factory.getbasetemp() / "finished"))
+
+
+def cross_validated(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
+    """The finished world after a full run, which makes the slow assets too, once in a session: read it, or copy it."""
+    return _unchanged(_cross_validated(factory.getbasetemp() / "cross_validated", finished(factory)[0]))
 
 
 @cache
-def _finished(root: Path) -> tuple[World, dg.ExecuteInProcessResult, set[tuple[Path, int, int]]]:
+def _finished(root: Path) -> Shared:
     world = World.new(root)
-    return world, world.run("sample"), _files(world)
+    return Shared(world, world.run("sample"), _files(world))
+
+
+@cache
+def _cross_validated(root: Path, before: World) -> Shared:
+    world = before.copy(root)
+    result = world.run("sample", world.stale("sample", with_slow=True), with_slow=True)
+    return Shared(world, result, _files(world))
+
+
+def _unchanged(shared: Shared) -> tuple[World, dg.ExecuteInProcessResult]:
+    changed = sorted({str(path) for path, *_ in shared.files ^ _files(shared.world)})
+    assert not changed, f"a test has written into the world that all share: {changed}; give it a copy"
+    return shared.world, shared.result
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    """Arrays are most of a world, and replaced, never written into: they can be linked."""
+    (os.link if source.endswith(".npz") else shutil.copy2)(source, target)
 
 
 def _files(world: World) -> set[tuple[Path, int, int]]:

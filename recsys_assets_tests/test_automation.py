@@ -20,7 +20,7 @@ from recsys_assets.definitions import defs
 from recsys_assets.defs.resources import held
 from recsys_assets.partitions import DATASETS
 from recsys_assets.storage.files import is_locked
-from recsys_assets_tests.graph import World, downstream, finished, leaking
+from recsys_assets_tests.graph import World, cross_validated, downstream, finished, leaking, slow
 
 NEW_RATINGS = "userId,movieId,rating,timestamp\n1,2,4.0,1500000000\n"
 
@@ -44,20 +44,18 @@ def copy(world: World, tmp_path: Path) -> World:
 
 def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
     jobs = {job.name: job for job in defs().jobs or []}
-    assert {
-        "everything",
-        "ingest",
-        "collaborative",
-        "content",
-        "hybrid",
-        "evaluation",
-        "publish",
-    } == jobs.keys()
+    systems = {
+        *("ingest", "exploration", "collaborative", "content", "hybrid"),
+        *("rating_prediction", "cross_validation", "evaluation", "publish"),
+    }
+    assert systems | {"everything", "full"} == jobs.keys()
     assert all(job.description for job in jobs.values())
     resolved = {name: set(defs().resolve_job_def(name).asset_layer.selected_asset_keys) for name in jobs}
-    assert resolved["everything"] == set().union(
-        *(keys for name, keys in resolved.items() if name != "everything")
-    )
+    assert sum(len(resolved[name]) for name in systems) == len(resolved["full"])
+    assert set().union(*(resolved[name] for name in systems)) == resolved["full"]
+    assert resolved["full"] == defs().resolve_asset_graph().get_all_asset_keys()
+    assert resolved["full"] - resolved["everything"] == resolved["cross_validation"]
+    assert {made.to_user_string() for made in resolved["cross_validation"]} == slow()
     assert all(
         defs().resolve_job_def(name).partitions_def == DATASETS
         and defs().resolve_job_def(name).executor_def.name == "in_process"
@@ -100,10 +98,9 @@ class Ticks:
 def test_new_ratings_and_nothing_else_ask_for_all_that_is_made_of_them_once(copy: World) -> None:
     ticks = Ticks(copy)
     assert ticks.requested() == set()
-    assert ticks.requested() == set()
     assert copy.run("sample", ["ratings"]).success
     made = {"ratings", "rejected_ratings"}
-    assert ticks.requested() == downstream(*made) - made
+    assert ticks.requested() == downstream(*made) - made - slow()
     assert ticks.requested() == set()
 
 
@@ -177,7 +174,7 @@ def test_a_file_that_is_still_being_written_is_not_waited_for(empty: World) -> N
 def nightly_requests(world: World) -> list[dg.RunRequest | dg.SkipReason]:
     at_three = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
     with dg.build_schedule_context(
-        scheduled_execution_time=at_three, resources={"project": world.project}
+        instance=world.instance, scheduled_execution_time=at_three, resources={"project": world.project}
     ) as context:
         return list(SCHEDULES["nightly"](context))
 
@@ -188,11 +185,42 @@ def test_nights_without_a_publication_are_skipped_with_a_reason(empty: World) ->
     assert "No data set has been published yet" in str(skipped.skip_message)
 
 
-def test_every_published_data_set_is_brought_up_to_date_at_night(world: World) -> None:
+def names(request: dg.RunRequest) -> set[str]:
+    return {asked_for.to_user_string() for asked_for in request.asset_selection or ()}
+
+
+def test_the_first_night_asks_for_cross_validation_and_what_it_changes(world: World) -> None:
     [request] = nightly_requests(world)
     assert (request.partition_key, request.run_key) == ("sample", "2026-01-02/sample")
+    assert names(request) == downstream("rating_folds", "comparisons")  # which one step makes with evaluation
+    assert SCHEDULES["nightly"].job_name == "full"
     assert SCHEDULES["nightly"].cron_schedule == "0 3 * * *"
     assert SCHEDULES["nightly"].execution_timezone == "UTC"
+
+
+def test_nights_ask_only_for_what_is_out_of_date(copy: World) -> None:
+    copy.edit(
+        "datasets.toml", lambda text: text.replace("als_ndcg_at_10_min = 0.20", "als_ndcg_at_10_min = 0.19")
+    )
+    [request] = nightly_requests(copy)
+    assert names(request) == downstream("rating_folds", "comparisons", "gate_thresholds")
+
+
+def test_nights_on_which_nothing_is_out_of_date_are_skipped_with_a_reason(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    [skipped] = nightly_requests(cross_validated(tmp_path_factory)[0])
+    assert isinstance(skipped, dg.SkipReason)
+    assert skipped.skip_message == "All is up to date: sample."
+
+
+def test_a_changed_rating_asks_for_cross_validation_at_night(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = cross_validated(tmp_path_factory)[0].copy(tmp_path / "world")
+    drop(copy, "sample", "new.csv")
+    [request] = nightly_requests(copy)
+    assert names(request) == downstream("inbox") >= slow()
 
 
 def test_a_failed_run_is_reported_with_its_data_set(copy: World, capsys: pytest.CaptureFixture[str]) -> None:

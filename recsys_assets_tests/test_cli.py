@@ -14,7 +14,7 @@ import pytest
 from recsys_assets import cli
 from recsys_assets.defs.evaluation.gates import GATES
 from recsys_assets.settings import project_folder
-from recsys_assets_tests.graph import Spoken, World, finished, recsys
+from recsys_assets_tests.graph import Spoken, World, cross_validated, finished, recsys, slow
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,91 @@ def test_what_is_up_to_date_is_not_made_again(world: World, tmp_path: Path) -> N
     assert copy.published("sample", "select generation from publication") == [(1,)]
 
 
+def test_what_is_up_to_date_for_a_full_run_is_not_made_again_either(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = cross_validated(tmp_path_factory)[0].copy(tmp_path / "world")
+    n_assets = len(copy.versions("sample"))
+    for options, n_looked_at in (([], n_assets - len(slow())), (["--full"], n_assets)):
+        spoken = recsys(copy, "run", *options)
+        assert spoken.code == 0, spoken.err
+        assert f"all {n_looked_at} assets are up to date; nothing was made again" in spoken.out
+
+
+def table_of(spoken: Spoken, heading: str) -> dict[str, list[str]]:
+    """The rows of the table that has this column, by their first cell, from the heading on."""
+    lines = spoken.out.splitlines()
+    [first] = [number for number, line in enumerate(lines) if heading in line.split()]
+    rows = [line.split() for line in lines[first + 2 :]]
+    return {row[0]: row[1:] for row in rows[: rows.index([])]}
+
+
+def test_the_summary_shows_errors_of_predicted_stars_the_least_first(world: World) -> None:
+    spoken = recsys(world, "report")
+    found = table_of(spoken, "RMSE")
+    published = world.published(
+        "sample",
+        "select r.model, r.value, r.ci_low, r.ci_high, m.value from evaluation r join evaluation m using (model, segment) "
+        "where r.metric = 'rmse' and m.metric = 'mae' and segment = 'all' order by r.value, model",
+    )
+    assert list(found.items()) == [
+        (model, [f"{rmse:.4f}", f"{low:.3f}–{high:.3f}", f"{mae:.4f}"]) for model, rmse, low, high, mae in published
+    ]
+    assert len(found) > 10
+    assert "predicted stars of the test rows of 600 users" in spoken.out
+
+
+def test_the_summary_shows_errors_over_folds_where_they_were_measured(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert "5fold" not in recsys(world, "report").out
+    measured, _ = cross_validated(tmp_path_factory)
+    spoken = recsys(measured, "report")
+    assert "RMSE, random_5fold" in spoken.out
+    errors = dict(
+        measured.published(
+            "sample", "select (model, metric), value from evaluation where split = 'random_5fold' and segment = 'all'"
+        )
+    )
+    found = table_of(spoken, "RMSE")
+    for model in ("blend", "svdpp"):
+        mean, spread = errors[model, "rmse"], errors[model, "rmse_std"]
+        assert found[model][-3:] == [f"{mean:.4f}", "±", f"{spread:.4f}"]
+    assert found["content_knn"][-1] == "–"  # knows nothing of folds
+
+
+def test_the_stars_of_a_user_are_the_published_ones(world: World) -> None:
+    spoken = recsys(world, "stars", "1", "--n", "3")
+    assert spoken.code == 0, spoken.err
+    assert "most stars for user 1 of sample" in spoken.out
+    published = world.published(
+        "sample",
+        "select title, predicted_rating, expected_error, confidence from predicted_ratings_top "
+        "join movies using (movie_id) where user_id = 1 and rank <= 3 order by rank",
+    )
+    lines = [line for line in spoken.out.splitlines() if any(title in line for title, *_ in published)]
+    assert len(lines) == 3
+    for line, (title, stars, error, confidence) in zip(lines, published, strict=True):
+        assert title in line
+        assert line.split()[-3:] == [f"{stars:.3f}", f"{error:.3f}", confidence]
+
+
+def test_a_user_nobody_knows_gets_the_cold_start_list_with_the_stars_of_anybody(world: World) -> None:
+    spoken = recsys(world, "stars", "999999", "--n", "5")
+    assert spoken.code == 0, spoken.err
+    assert "999999 is not known" in spoken.out
+    published = world.published(
+        "sample",
+        "select title, predicted_rating from cold_start join movies using (movie_id) join default_ratings using (movie_id) "
+        "where rank <= 5 order by rank",
+    )
+    lines = [line for line in spoken.out.splitlines() if any(title in line for title, _ in published)]
+    assert len(lines) == 5
+    for line, (title, stars) in zip(lines, published, strict=True):
+        assert title in line
+        assert line.split()[-4:] == [f"{stars:.3f}", "–", "unknown", "user"]
+
+
 def test_the_list_of_a_user_is_the_published_one(world: World) -> None:
     spoken = recsys(world, "top", "1", "--n", "3", "--strategy", "als")
     assert spoken.code == 0, spoken.err
@@ -72,7 +157,7 @@ def test_a_user_nobody_knows_gets_the_cold_start_list_and_is_told(world: World) 
     assert all(title in spoken.out for (title,) in titles)
 
 
-@pytest.mark.parametrize("method", ["als", "content", "genome"])
+@pytest.mark.parametrize("method", ["als", "svdpp", "content", "genome"])
 def test_neighbours_are_found_by_id_and_by_title(world: World, method: str) -> None:
     [(movie_id, title, nearest)] = world.published(
         "sample",
@@ -123,7 +208,7 @@ def test_data_sets_are_listed_with_what_is_published_of_them(world: World) -> No
 def test_help_names_every_command() -> None:
     spoken = recsys(World(project_folder()), "--help")
     assert spoken.code == 0
-    assert all(command in spoken.out for command in ("run", "top", "similar", "report", "datasets"))
+    assert all(command in spoken.out for command in ("run", "top", "stars", "similar", "report", "datasets"))
 
 
 # What can't be done is said in one line.
@@ -138,6 +223,8 @@ def test_help_names_every_command() -> None:
         (["top", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["similar", "1", "--dataset", "mini"], "mini has not been published yet"),
         (["report", "--dataset", "mini"], "mini has not been published yet"),
+        (["stars", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
+        (["stars", "1", "--dataset", "nope"], "no data set 'nope' in datasets.toml"),
         (["top", "1", "--strategy", "best"], "no strategy 'best' in sample; there are als, content, hybrid"),
         (["similar", "1", "--method", "best"], "no method 'best' in sample; there are als, content, genome"),
         (["similar", "no such movie"], "no movie 'no such movie' in sample"),
@@ -172,7 +259,7 @@ def test_a_movie_without_neighbours_says_by_which_method(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["top"], ["top", "me"], ["top", "9" * 60], ["top", "1", "--n", "0"], ["similar"], ["fly"]]
+    "arguments", [["top"], ["top", "me"], ["top", "9" * 60], ["top", "1", "--n", "0"], ["stars", "-1"], ["similar"], ["fly"]]
 )
 def test_what_is_not_a_command_is_answered_with_its_use(world: World, arguments: list[str]) -> None:
     spoken = recsys(world, *arguments)
@@ -215,9 +302,12 @@ def own_ratings(folder: Path, *, n_users: int = 40, n_movies: int = 30) -> None:
     (folder / "ratings.csv").write_text("\n".join(ratings) + "\n")
 
 
+RECSYS = "from recsys_assets.cli import main; main()"
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.CompletedProcess[str]]:
-    """A world with one data set, a user's own, after `recsys run` in a process."""
+    """A world with one data set, a user's own, after `recsys run --full` in a process, all settings the defaults."""
     world = World(tmp_path_factory.mktemp("own"))
     world.data.mkdir()
     own_ratings(world.root / "my ratings")
@@ -229,7 +319,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.Com
         + f'source = {{ folder = "{world.root / "my ratings"}" }}\ngates = {{ {off} }}\n'
     )
     spoken = subprocess.run(
-        [sys.executable, "-c", "from recsys_assets.cli import main; main()", "run", "--dataset", "mine"],
+        [sys.executable, "-c", RECSYS, "run", "--dataset", "mine", "--full"],
         env=os.environ | world.environment,
         capture_output=True,
         text=True,
@@ -258,6 +348,33 @@ def test_own_ratings_are_learned_from(own: tuple[World, subprocess.CompletedProc
     )
     assert share > 0.9
     assert recsys(world, "top", "3", "--dataset", "mine").code == 0
+
+
+def test_of_own_ratings_stars_are_learned_too(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:
+    """Who likes the even movies gives 4.5 stars to these and 2 to the others, and the other way round."""
+    world, _ = own
+    [(n_rows, largest)] = world.published(
+        "mine",
+        "select count(*), max(abs(predicted - if((user_id + movie_id) % 2 = 1, 4.5, 2))) "
+        "from holdout_rating_predictions where model = 'blend'",
+    )
+    assert n_rows == 40 * 4
+    assert largest < 0.5
+    assert recsys(world, "stars", "3", "--dataset", "mine").code == 0
+
+
+def test_a_full_run_of_own_ratings_measures_over_folds(
+    own: tuple[World, subprocess.CompletedProcess[str]],
+) -> None:
+    world, spoken = own
+    assert "RMSE, random_5fold" in spoken.stdout
+    errors = dict(
+        world.published(
+            "mine",
+            "select model, value from evaluation where split = 'random_5fold' and segment = 'all' and metric = 'rmse'",
+        )
+    )
+    assert errors["blend"] < 0.2 < errors["bias"]
 
 
 def test_own_data_need_no_gates(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:

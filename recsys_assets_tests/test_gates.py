@@ -35,12 +35,21 @@ OFF = dict.fromkeys(GATES, "off")
 
 def measured(**changed: object) -> Measured:
     evaluation = pd.DataFrame(
-        [("als", "ndcg", 10, "all", 0.25), ("hybrid", "ndcg", 10, "all", 0.26)],
-        columns=["model", "metric", "k", "segment", "value"],
+        [
+            ("als", "test", "ndcg", 10, "all", 0.25),
+            ("hybrid", "test", "ndcg", 10, "all", 0.26),
+            ("blend", "test", "rmse", 0, "all", 0.85),
+            ("blend", "test", "rmse", 0, "head", 0.7),
+            ("blend", "test", "coverage", 10, "all_items", 0.2),
+        ],
+        columns=["model", "split", "metric", "k", "segment", "value"],
     )
     comparisons = pd.DataFrame(
-        [("als", "popularity", "ndcg", 10, "all", 0.05, 0.01)],
-        columns=["model", "baseline", "metric", "k", "segment", "difference", "ci_low"],
+        [
+            ("als", "popularity", "ndcg", 10, "all", 0.05, 0.01, 0.09),
+            ("blend", "bias", "rmse", 0, "all", -0.03, -0.05, -0.01),
+        ],
+        columns=["model", "baseline", "metric", "k", "segment", "difference", "ci_low", "ci_high"],
     )
     return replace(Measured(evaluation, comparisons, n_ratings=100, n_rejected=2, n_read=200), **changed)
 
@@ -56,6 +65,12 @@ def measured(**changed: object) -> Measured:
         ("als_ndcg_at_10_min", 0.2501, 0.25, False),
         ("als_beats_popularity_min", 0.0, 0.01, True),
         ("als_beats_popularity_min", 0.01, 0.01, False),
+        ("blend_rmse_max", 0.85, 0.85, True),
+        ("blend_rmse_max", 0.84, 0.85, False),
+        ("blend_beats_bias_min", 0.0, 0.01, True),
+        ("blend_beats_bias_min", 0.01, 0.01, False),
+        ("blend_coverage_at_10_min", 0.2, 0.2, True),
+        ("blend_coverage_at_10_min", 0.21, 0.2, False),
     ],
 )
 def test_a_gate_passes_on_its_side_of_the_threshold_and_at_it_unless_it_has_to_beat_it(
@@ -75,6 +90,29 @@ def test_a_figure_that_does_not_exist_never_passes() -> None:
 
 def test_a_gate_that_is_off_is_not_judged() -> None:
     assert len(judge(measured(), OFF)) == 0
+
+
+def of_folds(value: float, split: str = "official_5fold") -> pd.DataFrame:
+    """The figures, and a blend's over five folds."""
+    figures = measured().evaluation
+    over_folds = figures[(figures["metric"] == "rmse") & (figures["segment"] == "all")]
+    return pd.concat([figures, over_folds.assign(split=split, value=value)])
+
+
+@pytest.mark.parametrize(("value", "passed"), [(0.879, True), (0.88, True), (0.881, False), (np.nan, False)])
+def test_a_gate_of_the_folds_judges_the_figure_of_the_folds(value: float, passed: bool) -> None:
+    thresholds = {"blend_rmse_official_5fold_max": 0.88, "blend_rmse_max": 0.9}
+    rows = judge(measured(evaluation=of_folds(value)), OFF | thresholds).set_index("gate")
+    assert rows["passed"].to_dict() == {"blend_rmse_max": True, "blend_rmse_official_5fold_max": passed}
+    assert rows["measured"][list(thresholds)].to_list() == pytest.approx([value, 0.85], nan_ok=True)
+
+
+@pytest.mark.parametrize("evaluation", [measured().evaluation, of_folds(0.5, split="random_5fold")])
+def test_a_gate_of_folds_that_nobody_asked_for_or_that_are_not_the_official_ones_is_not_judged(
+    evaluation: pd.DataFrame,
+) -> None:
+    judged = judge(measured(evaluation=evaluation), OFF | {"blend_rmse_official_5fold_max": 0.1})
+    assert judged.empty
 
 
 def test_a_threshold_that_guards_nothing_and_a_gate_without_threshold_are_refused() -> None:
@@ -156,7 +194,7 @@ def test_once_the_threshold_holds_again_the_next_generation_is_published(
     )
     spoken = recsys(copy, "run")
     assert spoken.code == 0, spoken.err
-    assert "4 of" in spoken.out
+    assert f"{len(downstream('gate_thresholds'))} of" in spoken.out
     assert copy.published("sample", "select generation from publication") == [(2,)]
     assert copy.stale("sample") == {}
 
@@ -232,7 +270,7 @@ def test_a_model_that_learns_from_test_rows_is_caught(world: World, tmp_path: Pa
         ("clusters", "holdout", "test rows reach clusters"),
         ("trial/leaky", "test_ratings", "test rows reach trial/leaky"),
         ("trial/leaky", "ratings", "trial/leaky sees all ratings past the split"),
-        ("tuning/leaky", "ratings_profile", "tuning/leaky sees all ratings past the split"),
+        ("tuning/leaky", "dataset_statistics", "tuning/leaky sees all ratings past the split"),
         ("tuning/leaky", "live/popularity_scores", "tuning/leaky is made of live/popularity_scores"),
     ],
 )

@@ -132,7 +132,7 @@ def test_an_artifact_that_comes_out_the_same_leaves_what_follows_fresh(
 ) -> None:
     before = copy.versions("sample")
     # No rating lies between 3.75 and 4 stars, so that both settings find the same likes.
-    config = {"trial__popularity_scores": {"config": {"like_rating": like_rating}}}
+    config = {"trial__popularity_scores": {"like_rating": like_rating}}
     assert copy.run("sample", ["trial/popularity_scores"], config=config).success
     assert copy.versions("sample") == before
     assert copy.stale("sample") == {}
@@ -142,7 +142,7 @@ def test_an_artifact_that_comes_out_otherwise_makes_what_follows_stale(copy: Wor
     assert copy.run(
         "sample",
         ["live/popularity_scores"],
-        config={"live__popularity_scores": {"config": {"like_rating": 3.0}}},
+        config={"live__popularity_scores": {"like_rating": 3.0}},
     ).success
     stale = copy.stale("sample")
     assert stale.keys() == follows("live/popularity_scores") - {"live/popularity_scores"}

@@ -92,7 +92,7 @@ def _changed_inside(
     stale: Mapping[dg.AssetKey, str],
 ) -> str | None:
     if spec.key not in latest:
-        return None if spec.skippable else "never made"
+        return "never made"
     tags = _tags(latest[spec.key])
     if tags.get(CODE_VERSION_TAG) != spec.code_version:
         return "code changed"
@@ -101,7 +101,7 @@ def _changed_inside(
         if dep.asset_key in stale:
             return f"{name} is made again"
         if dep.asset_key not in latest:
-            continue  # left out, or skipped by the step that would make it
+            continue  # left out, and never made
         if tags.get(_INPUT_VERSION_TAG + name) != _as_input(
             _tags(latest[dep.asset_key]).get(DATA_VERSION_TAG)
         ):

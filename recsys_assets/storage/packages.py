@@ -17,7 +17,7 @@ import numpy as np
 
 from recsys_assets.storage.files import write_atomically
 
-__all__ = ["PackageError", "read_package", "write_package"]
+__all__ = ["PackageError", "read_package", "remove_package", "write_package"]
 
 
 class PackageError(ValueError):
@@ -43,10 +43,14 @@ def write_package(
     path = folder / f"{name}.json"
     whole = {"model": name, "arrays": file.name, "sha256": digest, **description}
     write_atomically(path, json.dumps(whole, indent=1, sort_keys=True))
-    for other in folder.glob(f"{name}-????????????.npz"):
-        if other != file:
-            other.unlink()
+    _sweep_arrays(folder, name, kept=file)
     return path
+
+
+def remove_package(folder: Path, name: str) -> None:
+    """Remove the model's package, if there is one: first the description, so that none is without its arrays."""
+    (folder / f"{name}.json").unlink(missing_ok=True)
+    _sweep_arrays(folder, name, kept=None)
 
 
 def read_package(folder: Path, name: str) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -67,3 +71,9 @@ def read_package(folder: Path, name: str) -> tuple[dict[str, np.ndarray[Any, Any
         raise PackageError(f"{file} is missing or damaged: make the package again with `recsys run --force`")
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}, description
+
+
+def _sweep_arrays(folder: Path, name: str, *, kept: Path | None) -> None:
+    for file in folder.glob(f"{name}-????????????.npz"):
+        if file != kept:
+            file.unlink()

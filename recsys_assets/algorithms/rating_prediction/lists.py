@@ -28,7 +28,7 @@ def top_rated(stars: Stars, rated: SparseRows, *, n: int) -> tuple[Items, Stars]
     stars : shape (n_users, n); −∞ there
     """
     user = np.repeat(np.arange(stars.shape[0]), np.diff(rated.indptr))
-    open_to = stars.copy()
+    open_to = stars + np.float32(0)  # −0 becomes 0, whose bits are others
     open_to[user, rated.indices] = -np.inf
     # The bits of floats, those of negative ones turned over, sort like the floats: with the item's number below
     # them one sort of whole numbers orders by stars and then by item.

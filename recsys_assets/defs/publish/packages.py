@@ -17,7 +17,7 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.versions import code_version
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.arrays import as_arrays
-from recsys_assets.storage.packages import write_package
+from recsys_assets.storage.packages import remove_package, write_package
 
 BLEND = "blend"
 
@@ -55,6 +55,8 @@ def model_packages(
         "n_ratings": int(rating_log.rating.size),
         "scale": [low, high],
     }
+    for name in MODELS.keys() - models.keys():
+        remove_package(folder, name)
     ids = {"user_ids": rating_log.user_ids, "item_ids": rating_log.item_ids}
     for name, model in models.items():
         tags = made[LIVE.key(name)].asset_materialization.tags or {}  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ from recsys_assets.algorithms.rating_prediction.side_features import multi_hot
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.common import artifact, dataset_asset, frame_digest, spec
 from recsys_assets.defs.fits import FITS, SERVED_FITS, TUNING, Fit
-from recsys_assets.defs.rating_prediction.models import chosen_settings, read_log, save_model
+from recsys_assets.defs.rating_prediction.models import chosen_settings, leave_out, read_log, save_model
 from recsys_assets.defs.rating_prediction.recipes import (
     MODELS,
     Knowledge,
@@ -190,7 +190,6 @@ def _models(fit: Fit) -> dg.AssetsDefinition:
                 kinds={"numpy", "numba"},
                 description=kind.description,
                 code_version=CODE,
-                skippable=kind.slow,
             )
             for name, kind in MODELS.items()
         ],
@@ -209,7 +208,8 @@ def _models(fit: Fit) -> dg.AssetsDefinition:
         rating_settings: pd.DataFrame,
         project: Project,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        """Fit each model with the settings that validation rows chose."""
+        """Fit each model with the settings that validation rows chose; those that they didn't try are left out."""
+        dataset = partition_of(context)
         settings = chosen_settings(rating_settings)
         models = fit_models(
             recipes_as_chosen(settings, Knowledge(side_features, content_vectors)),
@@ -220,11 +220,13 @@ def _models(fit: Fit) -> dg.AssetsDefinition:
         for name, (model, seconds) in models.items():
             yield save_model(
                 project,
-                partition_of(context),
+                dataset,
                 fit.key(name),
                 model,
                 {"settings": dg.MetadataValue.json(settings[name]), "fit_seconds": seconds},
             )
+        for name in MODELS.keys() - models.keys():
+            yield leave_out(project, dataset, fit.key(name))
 
     return fit_rating_models
 

@@ -17,7 +17,15 @@ from recsys_assets.defs.rating_prediction.recipes import MODELS
 from recsys_assets.defs.resources import Project
 from recsys_assets.storage.arrays import content_digest, load_artifact, save_artifact
 
-__all__ = ["blend_of", "chosen_settings", "load_models", "read_log", "save_model", "user_blocks"]
+__all__ = [
+    "blend_of",
+    "chosen_settings",
+    "leave_out",
+    "load_models",
+    "read_log",
+    "save_model",
+    "user_blocks",
+]
 
 _CELLS_PER_BLOCK = 1 << 23
 
@@ -57,6 +65,17 @@ def save_model(
             **metadata,
         },
         data_version=dg.DataVersion(content_digest(model)),
+    )
+
+
+def leave_out(project: Project, dataset: str, key: dg.AssetKey) -> dg.MaterializeResult[None]:
+    """Say that there is no such model of this data set, and remove that of an earlier run.
+
+    It counts as made: Dagster would skip all that depends on an output that is missing.
+    """
+    project.artifact_path(dataset, key).unlink(missing_ok=True)
+    return dg.MaterializeResult(
+        asset_key=key, metadata={"left_out": "too many ratings"}, data_version=dg.DataVersion("left out")
     )
 
 
