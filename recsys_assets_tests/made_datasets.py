@@ -41,7 +41,9 @@ def _ratings() -> list[tuple[int, int, int, int]]:
     for user in range(N_USERS):
         n_rated = 3 if user + 1 == NEWCOMER else N_RATED
         for place, movie in enumerate(rng.permutation(N_MOVIES)[:n_rated]):
-            stars = 3.3 + leaning[user] + quality[movie] + 0.5 * taste[user] * kind[movie] + rng.normal(0, 0.4)
+            stars = (
+                3.3 + leaning[user] + quality[movie] + 0.5 * taste[user] * kind[movie] + rng.normal(0, 0.4)
+            )
             day = 86_400 * (user + place)
             rows.append((user + 1, int(movie) + 1, int(np.clip(round(stars), 1, 5)), 900_000_000 + day))
     return rows
@@ -82,7 +84,9 @@ def _write_100k(folder: Path) -> None:
 
 
 def _write_1m(folder: Path) -> None:
-    _write(folder / "movies.dat", (f"{movie}::{title}::{'|'.join(of)}" for movie, (title, of) in MOVIES.items()))
+    _write(
+        folder / "movies.dat", (f"{movie}::{title}::{'|'.join(of)}" for movie, (title, of) in MOVIES.items())
+    )
     _write(
         folder / "users.dat",
         (f"{user}::{sex}::{age}::{_OCCUPATIONS[work]}::V1" for user, (age, sex, work) in USERS.items()),

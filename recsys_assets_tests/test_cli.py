@@ -73,11 +73,13 @@ def test_the_summary_shows_errors_of_predicted_stars_the_least_first(world: Worl
     found = table_of(spoken, "RMSE")
     published = world.published(
         "sample",
-        "select r.model, r.value, r.ci_low, r.ci_high, m.value from evaluation r join evaluation m using (model, segment) "
+        "select r.model, r.value, r.ci_low, r.ci_high, m.value "
+        "from evaluation r join evaluation m using (model, segment) "
         "where r.metric = 'rmse' and m.metric = 'mae' and segment = 'all' order by r.value, model",
     )
     assert list(found.items()) == [
-        (model, [f"{rmse:.4f}", f"{low:.3f}–{high:.3f}", f"{mae:.4f}"]) for model, rmse, low, high, mae in published
+        (model, [f"{rmse:.4f}", f"{low:.3f}–{high:.3f}", f"{mae:.4f}"])
+        for model, rmse, low, high, mae in published
     ]
     assert len(found) > 10
     assert "predicted stars of the test rows of 600 users" in spoken.out
@@ -92,7 +94,8 @@ def test_the_summary_shows_errors_over_folds_where_they_were_measured(
     assert "RMSE, random_5fold" in spoken.out
     errors = dict(
         measured.published(
-            "sample", "select (model, metric), value from evaluation where split = 'random_5fold' and segment = 'all'"
+            "sample",
+            "select (model, metric), value from evaluation where split = 'random_5fold' and segment = 'all'",
         )
     )
     found = table_of(spoken, "RMSE")
@@ -124,7 +127,8 @@ def test_a_user_nobody_knows_gets_the_cold_start_list_with_the_stars_of_anybody(
     assert "999999 is not known" in spoken.out
     published = world.published(
         "sample",
-        "select title, predicted_rating from cold_start join movies using (movie_id) join default_ratings using (movie_id) "
+        "select title, predicted_rating "
+        "from cold_start join movies using (movie_id) join default_ratings using (movie_id) "
         "where rank <= 5 order by rank",
     )
     lines = [line for line in spoken.out.splitlines() if any(title in line for title, _ in published)]
@@ -259,7 +263,16 @@ def test_a_movie_without_neighbours_says_by_which_method(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["top"], ["top", "me"], ["top", "9" * 60], ["top", "1", "--n", "0"], ["stars", "-1"], ["similar"], ["fly"]]
+    "arguments",
+    [
+        ["top"],
+        ["top", "me"],
+        ["top", "9" * 60],
+        ["top", "1", "--n", "0"],
+        ["stars", "-1"],
+        ["similar"],
+        ["fly"],
+    ],
 )
 def test_what_is_not_a_command_is_answered_with_its_use(world: World, arguments: list[str]) -> None:
     spoken = recsys(world, *arguments)

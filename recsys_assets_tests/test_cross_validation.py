@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from rating_logs import log_of, planted_log
+from rating_logs import planted_log
 from scipy.sparse import csr_matrix
 
 from recsys_assets.algorithms.rating_prediction.factorization_machine import SideFeatures
@@ -65,9 +65,9 @@ def table(world: World, sql: str, dataset: str = "sample") -> pd.DataFrame:
 
 def test_random_folds_deal_every_rating_once_into_parts_of_equal_size(world: World) -> None:
     assert world.query("sample", "select distinct split from rating_folds") == [("random_5fold",)]
-    assert world.query("sample", "select user_id, movie_id, rating, rated_at from rating_folds order by all") == (
-        world.query("sample", "select user_id, movie_id, rating, rated_at from ratings order by all")
-    )
+    assert world.query(
+        "sample", "select user_id, movie_id, rating, rated_at from rating_folds order by all"
+    ) == (world.query("sample", "select user_id, movie_id, rating, rated_at from ratings order by all"))
     sizes = dict(world.query("sample", "select fold, count(*) from rating_folds group by fold"))
     assert sizes.keys() == {"1", "2", "3", "4", "5"}
     assert max(sizes.values()) - min(sizes.values()) <= 1
@@ -78,7 +78,9 @@ def test_folds_are_dealt_at_random_and_by_the_seed(copy: World) -> None:
     [(correlation,)] = copy.query("sample", "select corr(fold::int, rating) from rating_folds")
     assert abs(correlation) < 0.02  # five standard deviations of a correlation of 66,135 rows
     for seed, same in ((1, False), (0, True)):
-        assert copy.run("sample", ["rating_folds"], config={"deal_folds": {"seed": seed}}, with_slow=True).success
+        assert copy.run(
+            "sample", ["rating_folds"], config={"deal_folds": {"seed": seed}}, with_slow=True
+        ).success
         assert (copy.versions("sample")["rating_folds"] == before) == same
 
 
@@ -142,8 +144,9 @@ def test_the_blend_s_stars_are_the_fold_s_weights_of_its_models_stars(world: Wor
         world, "pivot fold_predictions on model using first(predicted) group by fold, user_id, movie_id"
     )
     means = table(
-        world, "select f.fold, avg(r.rating) as mean from (select distinct fold from rating_folds) f "
-        "join rating_folds r on r.fold <> f.fold group by f.fold"
+        world,
+        "select f.fold, avg(r.rating) as mean from (select distinct fold from rating_folds) f "
+        "join rating_folds r on r.fold <> f.fold group by f.fold",
     ).set_index("fold")["mean"]
     for fold, rows in stars.groupby("fold"):
         deviations = rows[weights.columns].to_numpy() - means[fold]
@@ -166,9 +169,13 @@ def test_there_is_a_row_a_fold_and_the_mean_spread_and_pooled_error_over_them(
     assert set(figures["model"]) == set(predicted["model"]) == JUDGED
     assert set(figures["segment"]) == {*folds, "all"}
     for model, rows in predicted.groupby("model"):
-        over_folds = rows.groupby("fold")["off"].agg(rmse=lambda off: np.sqrt(np.mean(off**2)), mae=lambda off: off.abs().mean())
+        over_folds = rows.groupby("fold")["off"].agg(
+            rmse=lambda off: np.sqrt(np.mean(off**2)), mae=lambda off: off.abs().mean()
+        )
         for metric in ("rmse", "mae"):
-            assert [found[model, fold, metric] for fold in folds] == pytest.approx(over_folds[metric].to_list())
+            assert [found[model, fold, metric] for fold in folds] == pytest.approx(
+                over_folds[metric].to_list()
+            )
             assert found[model, "all", metric] == pytest.approx(over_folds[metric].mean())
             assert found[model, "all", f"{metric}_std"] == pytest.approx(over_folds[metric].std())
         assert found[model, "all", "rmse_pooled"] == pytest.approx(np.sqrt(np.mean(rows["off"] ** 2)))
@@ -176,7 +183,9 @@ def test_there_is_a_row_a_fold_and_the_mean_spread_and_pooled_error_over_them(
 
 
 def test_the_blend_errs_least_over_the_folds(world: World) -> None:
-    means = table(world, "from cross_validation where segment = 'all' and metric = 'rmse'").set_index("model")["value"]
+    means = table(world, "from cross_validation where segment = 'all' and metric = 'rmse'").set_index(
+        "model"
+    )["value"]
     assert means.idxmin() == "blend"
 
 
@@ -199,7 +208,9 @@ def test_a_full_run_adds_cross_validation_and_all_that_shows_it(
 
 def test_its_figures_are_published_beside_the_others(world: World) -> None:
     columns = "model, split, segment, metric, value"
-    published = world.published("sample", f"select {columns} from evaluation where split <> 'test' order by all")
+    published = world.published(
+        "sample", f"select {columns} from evaluation where split <> 'test' order by all"
+    )
     assert published == world.query("sample", f"select {columns} from cross_validation order by all")
     [(n_made, n_judged)] = world.published(
         "sample",
@@ -213,7 +224,8 @@ def test_it_is_told_of_in_every_model_s_package(world: World) -> None:
     package = json.loads((world.data / "models" / "sample" / "svdpp.json").read_text(encoding="utf-8"))
     figures = {(row["split"], row["metric"]): row["value"] for row in package["metrics"]}
     [(value,)] = world.query(
-        "sample", "select value from cross_validation where model = 'svdpp' and segment = 'all' and metric = 'rmse'"
+        "sample",
+        "select value from cross_validation where model = 'svdpp' and segment = 'all' and metric = 'rmse'",
     )
     assert figures["random_5fold", "rmse"] == value
     assert ("test", "rmse") in figures
@@ -226,7 +238,9 @@ def test_after_it_nothing_is_out_of_date_for_either_run(world: World) -> None:
 
 def test_a_run_of_everything_leaves_it_alone_and_keeps_its_figures(copy: World) -> None:
     before = copy.versions("sample")
-    copy.edit("datasets.toml", lambda text: text.replace("als_ndcg_at_10_min = 0.20", "als_ndcg_at_10_min = 0.19"))
+    copy.edit(
+        "datasets.toml", lambda text: text.replace("als_ndcg_at_10_min = 0.20", "als_ndcg_at_10_min = 0.19")
+    )
     stale = copy.stale("sample")
     assert stale.keys() == downstream("gate_thresholds") == copy.stale("sample", with_slow=True).keys()
     assert copy.run("sample", {*stale, "evaluation"}).success
@@ -249,11 +263,14 @@ def test_a_changed_rating_makes_it_out_of_date_for_a_full_run_alone(copy: World)
 
 
 def test_a_row_that_is_missing_or_in_another_fold_is_caught(copy: World) -> None:
-    assert every_check(copy.check("sample", ["fold_predictions"]))["fold_predictions", "every_row_in_its_fold"]
+    assert every_check(copy.check("sample", ["fold_predictions"]))[
+        "fold_predictions", "every_row_in_its_fold"
+    ]
     copy.query("sample", "delete from fold_predictions where model = 'svdpp' and rowid % 5000 = 0")
     [(n_missing,)] = copy.query(
         "sample",
-        "select count(*) from rating_folds anti join (from fold_predictions where model = 'svdpp') using (user_id, movie_id)",
+        "select count(*) from rating_folds "
+        "anti join (from fold_predictions where model = 'svdpp') using (user_id, movie_id)",
     )
     copy.query(
         "sample",

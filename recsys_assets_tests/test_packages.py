@@ -49,13 +49,17 @@ def assert_holds(folder: Path, arrays: dict[str, np.ndarray], **said: object) ->
 
 
 def test_a_package_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    path = write_package(tmp_path / "models", "svd", ARRAYS, {"kind": "LatentFactors", "metrics": [{"rmse": 0.9}]})
+    path = write_package(
+        tmp_path / "models", "svd", ARRAYS, {"kind": "LatentFactors", "metrics": [{"rmse": 0.9}]}
+    )
     assert path == tmp_path / "models" / "svd.json"
     assert_holds(tmp_path / "models", ARRAYS, model="svd", kind="LatentFactors", metrics=[{"rmse": 0.9}])
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_equal_arrays_have_equal_files_and_others_another(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_equal_arrays_have_equal_files_and_others_another(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
     folder = tmp_path_factory.mktemp("packages")
     factors = np.random.default_rng(seed).normal(size=(2, 3))
     names = set()
@@ -65,12 +69,15 @@ def test_equal_arrays_have_equal_files_and_others_another(tmp_path_factory: pyte
     assert len(names) == 2
 
 
-def test_arrays_that_no_description_names_any_more_are_swept_and_other_models_keep_theirs(tmp_path: Path) -> None:
+def test_arrays_that_no_description_names_any_more_are_swept_and_other_models_keep_theirs(
+    tmp_path: Path,
+) -> None:
     for name in ("svd", "svdpp", "svd-1"):
         write_package(tmp_path, name, ARRAYS, {})
     kept = {read_package(tmp_path, name)[1]["arrays"] for name in ("svdpp", "svd-1")}
     write_package(tmp_path, "svd", OTHERS, {})
-    assert files(tmp_path) == kept | {"svd.json", "svdpp.json", "svd-1.json", read_package(tmp_path, "svd")[1]["arrays"]}
+    new = read_package(tmp_path, "svd")[1]["arrays"]
+    assert files(tmp_path) == kept | {"svd.json", "svdpp.json", "svd-1.json", new}
     assert_holds(tmp_path, OTHERS)
 
 
@@ -107,7 +114,9 @@ def test_damaged_arrays_are_refused(tmp_path: Path, damage: Callable[[Path], Non
 
 
 def test_a_package_that_was_never_made_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match=r"no package of svd in .*: run `recsys run` on the data set first"):
+    with pytest.raises(
+        PackageError, match=r"no package of svd in .*: run `recsys run` on the data set first"
+    ):
         read_package(tmp_path, "svd")
 
 
@@ -155,13 +164,16 @@ import json, sys, numpy as np
 about = json.load(open(f"{sys.argv[1]}/{sys.argv[2]}.json"))
 m = np.load(f"{sys.argv[1]}/{about['arrays']}")
 user, item = (np.searchsorted(m[f"{side}_ids"], json.loads(ids)) for side, ids in zip(("user", "item"), sys.argv[3:]))
-print((m["mean"] + m["user_bias"][user] + m["item_bias"][item] + (m["user_factors"][user] * m["item_factors"][item]).sum(1)).tolist())
+stars = m["mean"] + m["user_bias"][user] + m["item_bias"][item]
+print((stars + (m["user_factors"][user] * m["item_factors"][item]).sum(1)).tolist())
 """
 
 
 @pytest.mark.parametrize("name", ["svdpp", "biased_mf"])
 def test_five_lines_without_the_project_predict_what_the_model_does(world: World, name: str) -> None:
-    rows = world.project.warehouse.arrays("sample", "select user_id, movie_id from ratings using sample 200 (reservoir, 1)")
+    rows = world.project.warehouse.arrays(
+        "sample", "select user_id, movie_id from ratings using sample 200 (reservoir, 1)"
+    )
     pairs = [json.dumps(rows[column].tolist()) for column in ("user_id", "movie_id")]
     spoken = subprocess.run(
         # Isolated, and away from the project's folder.
@@ -173,7 +185,10 @@ def test_five_lines_without_the_project_predict_what_the_model_does(world: World
     )
     model = load_artifact(world.project.artifact_path("sample", key(f"live/{name}")), MODELS[name].type)
     log = load_artifact(world.project.artifact_path("sample", key("live/rating_log")), RatingLog)
-    user, item = np.searchsorted(log.user_ids, rows["user_id"]), np.searchsorted(log.item_ids, rows["movie_id"])
+    user, item = (
+        np.searchsorted(log.user_ids, rows["user_id"]),
+        np.searchsorted(log.item_ids, rows["movie_id"]),
+    )
     assert_allclose(json.loads(spoken.stdout), model.predict(user, item, np.zeros(user.size)), atol=1e-5)
 
 
@@ -181,7 +196,9 @@ def test_every_live_model_and_the_blend_have_a_package_with_all_that_is_known_of
     folder = world.data / "models" / "sample"
     names = [*MODELS, "blend"]
     packages = {name: read_package(folder, name) for name in names}
-    assert files(folder) == {f"{name}.json" for name in names} | {about["arrays"] for _, about in packages.values()}
+    assert files(folder) == {f"{name}.json" for name in names} | {
+        about["arrays"] for _, about in packages.values()
+    }
     [(n_ratings,)] = world.query("sample", "select count(*) from ratings")
     versions = world.versions("sample")
     chosen = dict(world.query("sample", "select model, settings from rating_settings where chosen"))
@@ -206,7 +223,8 @@ def test_the_figures_of_a_package_are_those_of_the_evaluation(world: World) -> N
         assert sorted((row["split"], row["metric"], row["k"], row["value"]) for row in about["metrics"]) == (
             world.query(
                 "sample",
-                f"select split, metric, k, value from evaluation where model = '{name}' and segment = 'all' order by all",
+                "select split, metric, k, value from evaluation "
+                f"where model = '{name}' and segment = 'all' order by all",
             )
         )
 

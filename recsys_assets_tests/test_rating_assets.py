@@ -101,7 +101,7 @@ def test_errors_are_given_for_every_validation_row_by_how_often_its_movie_was_ra
 
 
 def made_choice(*names: str) -> tuple[Choice, RatingLog, RatingLog]:
-    """What four held-out ratings chose, two candidates a model; models are off by 1 star, half a star and not at all."""
+    """What four held-out ratings chose, two candidates a model; models are off by 1 star, by half, and not at all."""
     log = log_of([0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1, 1], [1, 2, 3, 3, 3, 4, 5], n_users=3, n_items=4)
     held_out = log_of([0, 1, 2, 2], [0, 1, 2, 0], [2, 4, 3, 5], n_users=3, n_items=4)
     off = np.array([1, -1, -1, -1], dtype=np.float32)
@@ -141,7 +141,7 @@ def test_the_fitted_hybrid_errs_least_on_held_out_rows() -> None:
 
 
 def test_errors_by_activity_in_closed_form() -> None:
-    """The blend is the first model, off by 1 but clipped to 1 … 5; item 0 was rated 5 times before, 1 twice, 2 never."""
+    """The blend is the first model, off by 1 but clipped to 1 … 5; item 0 was rated 5 times, 1 twice, 2 never."""
     rows = error_rows(*made_choice("biased_mf", "bias"))
     assert rows.to_dict("list") == {
         "min_ratings": [0, 5],
@@ -178,7 +178,9 @@ def test_models_are_fitted_with_what_was_chosen_and_nothing_else(world: World, f
     log = artifact(world, f"{fit.name}/rating_log", RatingLog)
     made = latest_materializations(world.instance, [fit.key(name) for name in MODELS], "sample")
     versions = world.versions("sample")
-    for name, (model, _) in fit_models(recipes_as_chosen(settings, knowledge), settings, log, n_threads=1).items():
+    for name, (model, _) in fit_models(
+        recipes_as_chosen(settings, knowledge), settings, log, n_threads=1
+    ).items():
         assert versions[f"{fit.name}/{name}"] == content_digest(model), name
         metadata = made[fit.key(name)].asset_materialization.metadata
         assert metadata["settings"].value == settings[name]
@@ -193,7 +195,9 @@ def test_each_fit_learns_from_its_own_rows(world: World, fit: str, rows: str) ->
     assert log.user_ids[log.user].tolist() == expected["user_id"].to_list()
     assert log.item_ids[log.item].tolist() == expected["movie_id"].to_list()
     assert log.rating.tolist() == expected["rating"].to_list()
-    assert log.item_ids.tolist() == table(world, "select movie_id from movies order by 1")["movie_id"].to_list()
+    assert (
+        log.item_ids.tolist() == table(world, "select movie_id from movies order by 1")["movie_id"].to_list()
+    )
     days = (expected["rated_at"] - pd.Timestamp(0)) / pd.Timedelta(days=1)
     assert_allclose(log.day, days, rtol=1e-12)
 
@@ -237,16 +241,22 @@ def test_errors_recomputed_from_published_rows_are_the_published_figures(world: 
         "avg(abs(predicted::double - rating)) as mae from holdout_rating_predictions group by model) "
         "on mae, rmse into name metric value value order by all",
     )
-    assert {row[:2] for row in figures} == {(model, m) for model in set(MODELS) | BLENDS for m in ("mae", "rmse")}
+    assert {row[:2] for row in figures} == {
+        (model, m) for model in set(MODELS) | BLENDS for m in ("mae", "rmse")
+    }
     assert [row[:2] for row in recomputed] == [row[:2] for row in figures]
     assert_allclose([row[2] for row in recomputed], [row[2] for row in figures], rtol=1e-9)
 
 
 def test_the_blend_errs_less_than_biases_beyond_doubt(world: World) -> None:
-    pairs = table(world, "from comparisons where metric = 'rmse' and segment = 'all'").set_index(["model", "baseline"])
+    pairs = table(world, "from comparisons where metric = 'rmse' and segment = 'all'").set_index(
+        ["model", "baseline"]
+    )
     assert set(pairs.index) == set(COMPARED)
     assert pairs.loc[("blend", "bias"), "ci_high"] < 0
-    errors = table(world, "from evaluation where metric = 'rmse' and segment = 'all'").set_index("model")["value"]
+    errors = table(world, "from evaluation where metric = 'rmse' and segment = 'all'").set_index("model")[
+        "value"
+    ]
     for model, baseline in COMPARED:
         assert pairs.loc[(model, baseline), "difference"] == pytest.approx(errors[model] - errors[baseline])
 
@@ -306,7 +316,9 @@ def test_the_error_to_expect_is_that_of_movies_rated_about_as_often(world: World
         "select user_id, rank, (select arg_max(rmse, min_ratings) from rating_errors where min_ratings <= n_ratings) "
         "from predicted_ratings_top join default_ratings using (movie_id) order by all",
     )
-    found = world.query("sample", "select user_id, rank, expected_error from predicted_ratings_top order by all")
+    found = world.query(
+        "sample", "select user_id, rank, expected_error from predicted_ratings_top order by all"
+    )
     assert_allclose(np.array(found), np.array(expected, dtype=np.float64), rtol=1e-6)
     assert len({error for *_, error in found}) > 1
 
@@ -318,7 +330,9 @@ def test_the_error_to_expect_is_that_of_movies_rated_about_as_often(world: World
 def made(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A world in which models of stars were made, judged and listed of a data set in the layout of MovieLens 1M."""
     world = world_of(tmp_path_factory.mktemp("made") / "world", "ml-1m")
-    names = upstream("rating_comparisons", "predicted_ratings_top", "default_ratings", "live/svdpp_similar_movies")
+    names = upstream(
+        "rating_comparisons", "predicted_ratings_top", "default_ratings", "live/svdpp_similar_movies"
+    )
     result = world.run("ml-1m", names, config={"live__cold_start": {"min_ratings": 5, "min_mean": 3.0}})
     assert result.success
     assert all(every_check(result).values())
@@ -336,7 +350,9 @@ def test_a_newcomer_gets_the_cold_start_list_without_what_they_have_rated(made: 
     assert 0 < len(expected) < len(cold)
     of_anybody = table(made, "from default_ratings", "ml-1m").set_index("movie_id")["predicted_rating"]
     assert newcomer["predicted_rating"].to_list() == of_anybody[expected].to_list()
-    others = table(made, f"select distinct source from predicted_ratings_top where user_id <> {NEWCOMER}", "ml-1m")
+    others = table(
+        made, f"select distinct source from predicted_ratings_top where user_id <> {NEWCOMER}", "ml-1m"
+    )
     assert others["source"].to_list() == ["personal"]
 
 
@@ -393,7 +409,8 @@ def test_on_large_data_slow_models_are_left_out_and_nothing_is_out_of_date(
     assert result.success, [check for check, passed in every_check(result).items() if not passed]
     left = set(MODELS) - SLOW_MODELS
     assert copy.published("sample", "select count(distinct model) from rating_settings") == [(len(left),)]
-    predicted = {model for (model,) in copy.published("sample", "select distinct model from holdout_rating_predictions")}
+    models = copy.published("sample", "select distinct model from holdout_rating_predictions")
+    predicted = {model for (model,) in models}
     assert predicted == left | {"blend"}
     assert copy.published("sample", "select generation from publication") == [(2,)]
     assert copy.stale("sample") == {}
@@ -471,7 +488,9 @@ def rolled(model: Any, n_items: int) -> Any:
     return replace(model, **of_items)
 
 
-def test_a_blend_whose_movies_have_slipped_does_not_know_what_it_learned(world: World, tmp_path: Path) -> None:
+def test_a_blend_whose_movies_have_slipped_does_not_know_what_it_learned(
+    world: World, tmp_path: Path
+) -> None:
     copy = world.copy(tmp_path / "world")
     assert checked(copy, "predicted_ratings_top") == {}
     [(n_items,)] = copy.query("sample", "select count(*) from movies")
@@ -490,4 +509,3 @@ def test_a_blend_whose_movies_have_slipped_does_not_know_what_it_learned(world: 
 def test_settings_are_json_of_the_same_keys_for_each_of_a_models_candidates(world: World) -> None:
     for _, tried in table(world, "from rating_settings").groupby("model"):
         assert len({tuple(json.loads(text)) for text in tried["settings"]}) == 1
-

@@ -46,7 +46,9 @@ def values(figures: Iterable[Figure]) -> dict[tuple[str, str, str], float]:
 
 
 @given(logs(), logs())
-def test_each_row_is_in_all_and_in_one_segment_of_users_and_one_of_items(one: RatingLog, other: RatingLog) -> None:
+def test_each_row_is_in_all_and_in_one_segment_of_users_and_one_of_items(
+    one: RatingLog, other: RatingLog
+) -> None:
     n_users, n_items = max(one.n_users, other.n_users), max(one.n_items, other.n_items)
     test, learned = (
         log_of(log.user, log.item, log.rating, n_users=n_users, n_items=n_items) for log in (one, other)
@@ -163,7 +165,10 @@ def test_lists_are_judged_among_all_items_and_the_published_way_apart() -> None:
         ("own_test_items", "precision"): (pytest.approx((1 / 2 + 1) / 2), 2),
         ("own_test_items", "recall"): (pytest.approx((1 / 2 + 1) / 2), 2),
         ("own_test_items", "f1"): (pytest.approx((1 / 2 + 1) / 2), 2),
-        ("all_items", "coverage"): (pytest.approx(6 / 10), 3),  # 0, 9, 8, 7, 5, 6 in somebody's first two places
+        ("all_items", "coverage"): (
+            pytest.approx(6 / 10),
+            3,
+        ),  # 0, 9, 8, 7, 5, 6 in somebody's first two places
     }
 
 
@@ -174,7 +179,10 @@ def test_each_model_is_judged_on_its_own_lists_and_stars() -> None:
     figures = judge_lists_of_stars(lists, stars, test, k=1, min_relevant=3.5, bootstrap=BOOTSTRAP)
     found = values(figures)
     assert (found["good", "all_items", "precision"], found["bad", "all_items", "precision"]) == (1, 0)
-    assert (found["good", "own_test_items", "precision"], found["bad", "own_test_items", "precision"]) == (1, 0.5)
+    assert (found["good", "own_test_items", "precision"], found["bad", "own_test_items", "precision"]) == (
+        1,
+        0.5,
+    )
 
 
 # Folds.

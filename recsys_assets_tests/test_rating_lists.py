@@ -97,7 +97,9 @@ def test_default_stars_are_those_of_the_definition(log: RatingLog, damping: floa
     weights = np.where(rng.random((log.n_items, 3)) < 0.5, rng.random((log.n_items, 3)), 0)
     found = default_ratings(log, csr_matrix(weights.astype(np.float32)), damping=damping)
     assert found.dtype == np.float32
-    assert_allclose(found, expected(log, weights.astype(np.float32).astype(np.float64), damping=damping), atol=1e-5)
+    assert_allclose(
+        found, expected(log, weights.astype(np.float32).astype(np.float64), damping=damping), atol=1e-5
+    )
 
 
 def test_default_stars_in_closed_form() -> None:

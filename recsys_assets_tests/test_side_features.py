@@ -27,7 +27,9 @@ TERMS = st.lists(st.lists(st.sampled_from(["War", "Drama", "a b", "ö", "Sci-Fi"
 @given(TERMS)
 def test_a_row_has_a_column_for_each_of_its_terms_and_unit_length(rows: list[list[str]]) -> None:
     vocabulary = sorted({term for row in rows for term in row})
-    expected = np.array([[term in row for term in vocabulary] for row in rows]).reshape(len(rows), len(vocabulary))
+    expected = np.array([[term in row for term in vocabulary] for row in rows]).reshape(
+        len(rows), len(vocabulary)
+    )
     length = np.sqrt(np.maximum(expected.sum(axis=1, keepdims=True), 1))
     found = multi_hot(rows)
     assert found.dtype == np.float32
@@ -36,12 +38,15 @@ def test_a_row_has_a_column_for_each_of_its_terms_and_unit_length(rows: list[lis
 
 
 @given(TERMS, st.randoms())
-def test_order_and_repetition_of_a_rows_terms_make_no_difference(rows: list[list[str]], random: Random) -> None:
+def test_order_and_repetition_of_a_rows_terms_make_no_difference(
+    rows: list[list[str]], random: Random
+) -> None:
     again = [random.sample(row + row, 2 * len(row)) for row in rows]
     assert_array_equal(multi_hot(again).toarray(), multi_hot(rows).toarray())
 
 
 # The asset.
+
 
 @pytest.fixture(scope="module", params=["ml-100k", "ml-1m"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, str]:
@@ -81,7 +86,9 @@ def test_a_user_of_whom_nothing_is_said_has_no_feature(made: tuple[World, str], 
     after = features(copy, dataset).users.toarray()
     assert not after[NEWCOMER - 1].any()
     assert after[0].sum() == before[0].sum() - 1
-    assert_array_equal(np.delete(after, [0, NEWCOMER - 1], axis=0), np.delete(before, [0, NEWCOMER - 1], axis=0))
+    assert_array_equal(
+        np.delete(after, [0, NEWCOMER - 1], axis=0), np.delete(before, [0, NEWCOMER - 1], axis=0)
+    )
 
 
 def test_a_data_set_that_knows_no_users_still_has_a_row_for_each(
