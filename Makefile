@@ -15,8 +15,8 @@ help: ## what there is
 run: $(VENV)/.ready ## the whole graph on the embedded sample, to published recommendations
 	$(BIN)/recsys run --dataset sample
 
-test: $(VENV)/.ready ## the fast tests
-	$(BIN)/pytest
+test: $(VENV)/.ready ## the fast tests, two files at a time
+	$(BIN)/pytest -n 2 --dist loadfile
 
 slow: $(VENV)/.ready ## quality floors and whole runs on real data, from RECSYS_DATASETS
 	$(BIN)/pytest -m slow

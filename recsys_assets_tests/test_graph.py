@@ -387,7 +387,7 @@ def test_scrambled_test_rows_change_nothing_that_is_learned_or_listed(
 
 
 def test_scrambled_test_rows_change_no_predicted_star(world: World, scrambled: Scrambled) -> None:
-    predicted = "select model, user_id, movie_id, predicted from holdout_rating_predictions order by model, user_id, movie_id"
+    predicted = "select model, user_id, movie_id, predicted from holdout_rating_predictions order by all"
     assert scrambled.after["holdout_rating_predictions"] != scrambled.before["holdout_rating_predictions"]
     assert scrambled.world.query("sample", predicted) == world.query("sample", predicted)
 

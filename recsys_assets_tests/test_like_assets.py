@@ -36,14 +36,14 @@ LAST_USER = 70
 FEATURES_QUICK = {"fm_samples": 4, "fm_burn_in": 2, "fm_kept": 2, "epochs": 5, "n_factors": 8}
 TREES_QUICK = FEATURES_QUICK | {"n_tree_threads": 1}
 QUICK: dict[str, Any] = {
-    **{f"{fit}__like_features": {"config": FEATURES_QUICK} for fit in ("tuning", "trial", "live")},
-    "choose_like_models": {"config": TREES_QUICK | {"max_trees": 20, "min_child_weight": 5.0}},
+    **{f"{fit}__like_features": FEATURES_QUICK for fit in ("tuning", "trial", "live")},
+    "choose_like_models": TREES_QUICK | {"max_trees": 20, "min_child_weight": 5.0},
     **{
-        f"fit_like_models_{fit}": {"config": TREES_QUICK | {"min_child_weight": 5.0}}
+        f"fit_like_models_{fit}": TREES_QUICK | {"min_child_weight": 5.0}
         for fit in ("trial", "live")
     },
-    **{name: {"config": TREES_QUICK} for name in ("predict_like_holdout", "recommend_likes")},
-    "evaluate_likes": {"config": {"n_resamples": 100}},
+    **{name: TREES_QUICK for name in ("predict_like_holdout", "recommend_likes")},
+    "evaluate_likes": {"n_resamples": 100},
 }
 
 
