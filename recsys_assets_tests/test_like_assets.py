@@ -38,11 +38,8 @@ TREES_QUICK = FEATURES_QUICK | {"n_tree_threads": 1}
 QUICK: dict[str, Any] = {
     **{f"{fit}__like_features": FEATURES_QUICK for fit in ("tuning", "trial", "live")},
     "choose_like_models": TREES_QUICK | {"max_trees": 20, "min_child_weight": 5.0},
-    **{
-        f"fit_like_models_{fit}": TREES_QUICK | {"min_child_weight": 5.0}
-        for fit in ("trial", "live")
-    },
-    **{name: TREES_QUICK for name in ("predict_like_holdout", "recommend_likes")},
+    **{f"fit_like_models_{fit}": TREES_QUICK | {"min_child_weight": 5.0} for fit in ("trial", "live")},
+    **dict.fromkeys(("predict_like_holdout", "recommend_likes"), TREES_QUICK),
     "evaluate_likes": {"n_resamples": 100},
 }
 
