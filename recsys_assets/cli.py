@@ -206,6 +206,7 @@ def _summary(dataset: str) -> None:
         )
     out.print(table)
     _stars_summary(published)
+    _likes_summary(published)
     out.print(f"Tables: {published.path}", soft_wrap=True)
 
 
@@ -221,6 +222,24 @@ def _stars_summary(published: Published) -> None:
     for model, rmse, low, high, mae, _, _, mean, spread in board:
         over_folds = [UNKNOWN if mean is None else f"{mean:.4f} ± {spread:.4f}"] if folds else []
         table.add_row(model, _figure(rmse, ".4f"), _interval(low, high), _figure(mae, ".4f"), *over_folds)
+    out.print(table)
+
+
+def _likes_summary(published: Published) -> None:
+    board = published.likes_board()
+    n_users = max((row[-1] for row in board), default=0)
+    table = Table(
+        title=f"like probabilities of the test rows of {n_users:,} users", title_justify="left", box=SIMPLE
+    )
+    for heading in ("model", "AUC", "interval", "AUC per user", "log loss", "Brier"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    for model, auc, low, high, *others, _ in board:
+        table.add_row(
+            model,
+            _figure(auc, ".4f"),
+            UNKNOWN if low is None else f"{low:.3f}–{high:.3f}",
+            *(_figure(value, ".4f") for value in others),
+        )
     out.print(table)
 
 

@@ -79,11 +79,20 @@ FEW_MODELS_OF_STARS = {
     "fm_burn_in": 4,
     "fm_kept": 4,
 }
+FEW_LIKE_FEATURES = {"n_folds": 2, "epochs": 5, "fm_samples": 4, "fm_burn_in": 2, "fm_kept": 2}
 QUICK: dict[str, dict[str, Any]] = {
     "als_settings": {"regularizations": [30.0, 100.0], "alphas": [5.0], "n_seeds": 1},
     "choose_rating_models": FEW_MODELS_OF_STARS,
     "cross_validate": FEW_MODELS_OF_STARS,
     "evaluate_ratings": {"n_resamples": 200},
+    **{f"{fit}__like_features": FEW_LIKE_FEATURES for fit in ("tuning", "trial", "live")},
+    "choose_like_models": FEW_LIKE_FEATURES | {"max_trees": 40},
+    "predict_like_holdout": FEW_LIKE_FEATURES,
+    "recommend_likes": FEW_LIKE_FEATURES,
+    "evaluate_likes": {"n_resamples": 100},
+    "cross_validate_likes": FEW_LIKE_FEATURES | {"max_trees": 40},
+    "evaluate_like_folds": {"n_resamples": 100},
+    "choose_user_clusters": {"max_clusters": 4, "n_repeats": 2, "n_init": 2},
 }
 """Steps whose default settings take most of a run's time, with few candidates, short fits and few resamples."""
 

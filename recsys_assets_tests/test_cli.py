@@ -229,7 +229,10 @@ def test_help_names_every_command() -> None:
         (["report", "--dataset", "mini"], "mini has not been published yet"),
         (["stars", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["stars", "1", "--dataset", "nope"], "no data set 'nope' in datasets.toml"),
-        (["top", "1", "--strategy", "best"], "no strategy 'best' in sample; there are als, content, hybrid"),
+        (
+            ["top", "1", "--strategy", "best"],
+            "no strategy 'best' in sample; there are als, cluster_hybrid, content",
+        ),
         (["similar", "1", "--method", "best"], "no method 'best' in sample; there are als, content, genome"),
         (["similar", "no such movie"], "no movie 'no such movie' in sample"),
         (["similar", "9" * 60], f"no movie '{'9' * 60}' in sample"),

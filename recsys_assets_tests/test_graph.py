@@ -90,7 +90,10 @@ def test_every_contract_is_that_of_a_table_of_the_graph_or_of_the_publication() 
 
 def test_every_check_blocks_but_the_look_at_what_is_published_already() -> None:
     mild = {check for check in GRAPH.asset_check_keys if not GRAPH.get(check).blocking}
-    assert mild == {dg.AssetCheckKey(key("published"), "answers")}
+    assert mild == {
+        dg.AssetCheckKey(key("published"), "answers"),
+        dg.AssetCheckKey(key("like_comparisons"), "boost_matters"),
+    }
 
 
 def test_every_check_says_what_it_checks() -> None:
@@ -127,15 +130,19 @@ def test_only_judges_are_downstream_of_test_rows() -> None:
         "rating_comparisons",
         "rating_calibration",
     }
+    of_likes = {"holdout_like_predictions", "like_evaluation", "like_comparisons", "like_claims"}
     of_all = {"evaluation", "comparisons", "gates", "evaluation_report"}
-    publishers = {"model_packages", "published"}
-    assert downstream("test_ratings") - {"test_ratings"} == of_lists | of_stars | of_all | publishers
+    publishers = {"model_packages", "like_packages", "published"}
+    judges = of_lists | of_stars | of_likes | of_all | publishers
+    assert downstream("test_ratings") - {"test_ratings"} == judges
     assert downstream("test_ratings") - {"test_ratings"} == judges_of("split")
 
 
 def test_only_judges_are_downstream_of_the_folds() -> None:
-    within = {"rating_folds", "fold_models", "fold_predictions", "cross_validation"}
-    outside = {"evaluation", "gates", "evaluation_report", "model_packages", "published"}
+    of_stars = {"fold_models", "fold_predictions", "cross_validation"}
+    of_likes = {"like_fold_predictions", "like_cross_validation", "like_claims"}
+    within = {"rating_folds"} | of_stars | of_likes
+    outside = {"evaluation", "gates", "evaluation_report", "model_packages", "like_packages", "published"}
     assert within == SLOW
     assert (
         downstream("official_folds") - {"official_folds"} == within | outside == judges_of("cross_validation")
@@ -173,6 +180,9 @@ def test_validation_rows_reach_tuning_only_as_judges_of_settings() -> None:
         "rating_settings",
         "rating_blends",
         "rating_errors",
+        "like_settings",
+        "like_calibration",
+        "like_blend",
         "holdout",
     }
     assert not [
@@ -295,7 +305,7 @@ def test_the_publication_knows_where_it_comes_from(world: World) -> None:
     recorded = dict(world.published("sample", "select asset, data_version from versions"))
     made = world.versions("sample")
     looked_at_alone = made.keys() - upstream("published")
-    assert looked_at_alone == {"model_packages", "rarely_rated_movies"}
+    assert looked_at_alone == {"model_packages", "like_packages", "rarely_rated_movies"}
     assert recorded == {name: made[name] for name in made if name not in looked_at_alone | {"published"}}
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from recsys_assets.contracts import (
     choices,
+    classification,
+    clusters,
     exploration,
     judgement,
     lists,
@@ -19,11 +21,33 @@ from recsys_assets.contracts import (
 )
 from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
 
-__all__ = ["MAX_ID", "PUBLISHED", "TABLES", "Column", "Reference", "Rule", "Table", "contract_of", "rules"]
+__all__ = [
+    "MAX_ID",
+    "PUBLISHED",
+    "PUBLISHED_IF_MADE",
+    "TABLES",
+    "Column",
+    "Reference",
+    "Rule",
+    "Table",
+    "contract_of",
+    "rules",
+]
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for module in (raw, exploration, split, lists, choices, judgement, rating_prediction, publication)
+    for module in (
+        raw,
+        exploration,
+        split,
+        lists,
+        choices,
+        judgement,
+        rating_prediction,
+        clusters,
+        classification,
+        publication,
+    )
     for table in module.TABLES
 }
 
@@ -45,14 +69,27 @@ PUBLISHED = (
     "als_settings",
     "hybrid_weights",
     "predicted_ratings_top",
+    "holdout_like_predictions",
+    "like_settings",
+    "like_calibration",
+    "like_blend",
+    "like_importance",
     "default_ratings",
     "holdout_rating_predictions",
     "rating_calibration",
     "rating_settings",
     "rating_blends",
+    "cluster_evidence",
+    "user_clusters",
+    "cluster_profiles",
+    "cluster_similarity",
     "versions",
     "publication",
 )
+
+
+PUBLISHED_IF_MADE = ("fold_models", "fold_predictions", "like_fold_predictions", "like_claims")
+"""Of the slow evaluation: published from the first time that someone asked for it."""
 
 
 def contract_of(table: str) -> Table:

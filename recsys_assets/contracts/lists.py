@@ -84,6 +84,10 @@ TABLES = (
     _recommendations("recent_popularity", "number of likes, recent ones counting more"),
     _recommendations("als", "implicit ALS"),
     _recommendations("content", "content profile"),
+    _recommendations("like_ensemble", "probability of a like, by boosted trees"),
+    _recommendations(
+        "cluster_hybrid", "probability of a like, boosted by how users of like taste like the movie"
+    ),
     _recommendations("hybrid", "weighted sum of ALS and content, each standardised per user"),
     replace(
         _recommendations("cold_item", "content profile, among movies without a rating to learn from"),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-STRATEGIES = ("popularity", "recent_popularity", "als", "content", "hybrid")
+STRATEGIES = (
+    "popularity",
+    "recent_popularity",
+    "als",
+    "content",
+    "hybrid",
+    "like_ensemble",
+    "cluster_hybrid",
+)
 SIMILARITY_METHODS = ("als", "svdpp", "content", "genome")
 COMPARED = (
     ("recent_popularity", "popularity"),
@@ -11,5 +19,7 @@ COMPARED = (
     ("hybrid", "popularity"),
     ("hybrid", "als"),
     ("hybrid", "content"),
+    ("like_ensemble", "popularity"),
+    ("cluster_hybrid", "like_ensemble"),
 )
 """Pairs (model, baseline) whose difference is measured over the same users."""

@@ -1,4 +1,4 @@
-"""What the evaluation's report has beside lists and gates: predicted stars, cross-validation, the ratings."""
+"""What the evaluation's report has beside lists and gates: predicted stars, their folds, likes, the ratings."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Final
 
 import pandas as pd
 
-from recsys_assets.report import exploration, folds, ratings
+from recsys_assets.report import exploration, folds, likes, ratings
 from recsys_assets.report.page import Section
 
 __all__ = ["OPTIONAL", "REPORTED", "more_sections"]
 
-REPORTED: Final = (*ratings.REPORTED, *exploration.REPORTED)
+REPORTED: Final = (*ratings.REPORTED, *likes.REPORTED, *exploration.REPORTED)
 """The tables that sections are made of."""
-OPTIONAL: Final = folds.REPORTED
+OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 """Tables that exist once cross-validation was asked for."""
 
 
 def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
     """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
+
+    Likes are left out where none of their tables is there: not every set of tables is about them.
 
     Parameters
     ----------
@@ -32,8 +34,10 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         If a table of ``REPORTED`` is missing.
     """
     sections = [ratings.predicted_stars(tables, description=stars_description)]
-    if all(name in tables and len(tables[name]) for name in OPTIONAL):
+    if all(name in tables and len(tables[name]) for name in folds.REPORTED):
         sections.append(folds.cross_validation(tables))
+    if any(name in tables for name in likes.REPORTED):
+        sections.append(likes.likes(tables))
     return [*sections, _the_ratings(tables)]
 
 

@@ -83,8 +83,13 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "mae": ("MAE", "stars"),
     "calibration_error": ("Calibration error", "stars"),
     "f1": ("F1", "0–1"),
+    "auc": ("AUC", "0–1"),
+    "auc_per_user": ("AUC per user", "0–1"),
+    "log_loss": ("Log loss", "nats"),
+    "brier": ("Brier score", "0–1"),
+    "ndcg_of_own_test_items": ("Own-items NDCG", "0–1"),
 }
-LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "calibration_error", "gini"})
+LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "calibration_error", "gini", "log_loss", "brier"})
 SEGMENTS: Final = (
     "all",
     "light_users",
@@ -104,16 +109,31 @@ BASELINES: Final = frozenset(
         "item_mean",
         "bias",
         "time_damped_bias",
+        "movie_mean",
     }
 )
-_ACRONYMS: Final = ("als", "bpr", "cf", "ease", "edlae", "fm", "gf", "mae", "mf", "ndcg", "rmse", "svd")
+_ACRONYMS: Final = (
+    "als",
+    "auc",
+    "bpr",
+    "cf",
+    "ease",
+    "edlae",
+    "fm",
+    "gf",
+    "mae",
+    "mf",
+    "ndcg",
+    "rmse",
+    "svd",
+)
 _WORDS: Final = {word: word.upper() for word in _ACRONYMS} | {
     "knn": "kNN",
     "svdpp": "SVD++",
     "5fold": "five-fold",
 }
 _BASELINE_LINES: Final = ("--", ":", "-.")
-_MARKERS: Final = ("s", "D", "o", "^", "v", "P", "X")
+_MARKERS: Final = ("s", "D", "o", "^", "v", "P", "X", "h")
 
 
 class SeriesStyle(NamedTuple):

@@ -41,6 +41,17 @@ _STARS = """
 """
 
 
+_LIKES = """
+    select model, auc.value, auc.ci_low, auc.ci_high, own.value, loss.value, brier.value, auc.n_users
+    from (from evaluation where metric = 'auc') auc
+    join (from evaluation where metric = 'auc_per_user') own using (model, split, segment, k)
+    join (from evaluation where metric = 'log_loss') loss using (model, split, segment, k)
+    join (from evaluation where metric = 'brier') brier using (model, split, segment, k)
+    where split = 'test' and segment = 'all'
+    order by auc.value desc, model
+"""
+
+
 class NotPublishedError(LookupError):
     """There is no publication of the data set yet."""
 
@@ -86,6 +97,10 @@ class Published:
         The last three are None where nobody asked for cross-validation.
         """
         return self._rows(_STARS)
+
+    def likes_board(self) -> list[tuple[Any, ...]]:
+        """(model, auc, ci_low, ci_high, auc per user, log loss, brier, n_users) of like probabilities, best first."""
+        return self._rows(_LIKES)
 
     def gates(self) -> list[tuple[Any, ...]]:
         """(gate, measured, comparison, threshold, distance) of each gate."""

@@ -38,10 +38,15 @@ _groups = {
     ),
     "content": (("content",), "Content vectors, profiles, lists, neighbours."),
     "hybrid": (("hybrid",), "Weights, blended models, cold start, lists."),
+    "classification": (
+        ("classification",),
+        "Like models: features, trees, probabilities, lists, figures.",
+    ),
     "rating_prediction": (
         ("rating_prediction", "rating_evaluation"),
         "Models of stars: settings, blends, lists by predicted stars, figures.",
     ),
+    "clusters": (("clusters",), "Users grouped by genre preference and by rating row, and who they are."),
     "cross_validation": (("cross_validation",), "Models of stars over five folds: minutes."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),
     "publish": (("publish",), "The published file, if all gates hold."),

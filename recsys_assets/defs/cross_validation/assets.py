@@ -113,7 +113,7 @@ def cross_validate(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Learn from each fold's training rows alone, and predict the fold."""
     dataset = partition_of(context)
-    log, fold = _log_of_folds(project, dataset)
+    log, fold, _ = log_of_folds(project, dataset)
     models, predictions = [], []
     for name in np.unique(fold):
         chosen, predicted = _one_fold(
@@ -166,14 +166,17 @@ def _one_fold(
     return chosen, prediction_rows(stars, test, log.scale)
 
 
-def _log_of_folds(project: Project, dataset: str) -> tuple[RatingLog, NDArray[np.str_]]:
+def log_of_folds(project: Project, dataset: str) -> tuple[RatingLog, NDArray[np.str_], str]:
+    """The ratings of all folds by user and movie, the fold of each, and the name of the split."""
     movies = project.warehouse.arrays(dataset, "select movie_id from movies order by movie_id")
     users = project.warehouse.arrays(dataset, "select distinct user_id from ratings order by user_id")
     log = read_log(
         project, dataset, "from rating_folds", item_ids=movies["movie_id"], user_ids=users["user_id"]
     )
-    fold = project.warehouse.arrays(dataset, "select fold from rating_folds order by user_id, movie_id")
-    return log, fold["fold"].astype(str)
+    rows = project.warehouse.arrays(
+        dataset, "select fold, split from rating_folds order by user_id, movie_id"
+    )
+    return log, rows["fold"].astype(str), str(rows["split"][0])
 
 
 @dg.multi_asset(
@@ -186,12 +189,11 @@ def evaluate_folds(
 ) -> dg.MaterializeResult[None]:
     """RMSE and MAE of each model in each fold, their mean and spread."""
     dataset = partition_of(context)
-    log, fold = _log_of_folds(project, dataset)
-    split = project.warehouse.arrays(dataset, "select distinct split from rating_folds")["split"][0]
+    log, fold, split = log_of_folds(project, dataset)
     stars = predictions_by_model(project.warehouse.frame(dataset, "from fold_predictions"))
     bootstrap = Bootstrap(config.n_resamples, config.confidence, config.seed)
     figures = pd.DataFrame([asdict(figure) for figure in judge_folds(stars, log, fold, bootstrap=bootstrap)])
-    table = figures.assign(split=str(split))
+    table = figures.assign(split=split)
     means = table[(table["segment"] == "all") & (table["metric"] == "rmse")]
     with project.warehouse.connect(dataset) as connection:
         replace_tables(connection, {"cross_validation": table})

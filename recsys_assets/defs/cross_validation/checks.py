@@ -12,10 +12,14 @@ JUDGES = {
     "fold_models",
     "fold_predictions",
     "cross_validation",
+    "like_fold_predictions",
+    "like_cross_validation",
     "evaluation",
     "gates",
     "evaluation_report",
     "model_packages",
+    "like_packages",
+    "like_claims",
     "published",
 }
 """What may depend on the folds: what is learned and judged within them, and what publishes the judgement."""
@@ -24,6 +28,9 @@ contracts = [
     contract_check(dg.AssetKey("rating_folds")),
     contract_check(dg.AssetKey("fold_models"), dg.AssetKey("fold_predictions")),
     contract_check(dg.AssetKey("cross_validation")),
+    contract_check(dg.AssetKey("like_fold_predictions")),
+    contract_check(dg.AssetKey("like_cross_validation")),
+    contract_check(dg.AssetKey("like_claims")),
 ]
 
 

@@ -58,9 +58,10 @@ STARS_DESCRIPTION = (
 )
 
 
+SLOW_FIGURES = ("cross_validation", "like_cross_validation")
 FIGURES = {
-    "evaluation": ("ranking_evaluation", "rating_evaluation", "cross_validation"),
-    "comparisons": ("ranking_comparisons", "rating_comparisons"),
+    "evaluation": ("ranking_evaluation", "rating_evaluation", "like_evaluation", *SLOW_FIGURES),
+    "comparisons": ("ranking_comparisons", "rating_comparisons", "like_comparisons"),
 }
 """What the tables of all figures are put together from."""
 
@@ -264,7 +265,7 @@ def _headline(name: str, frame: pd.DataFrame) -> dict[str, float]:
             code_version=CODE,
         ).replace_attributes(
             # Cross-validation is made when someone asks for it: nothing waits for it.
-            automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets("cross_validation"))
+            automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*SLOW_FIGURES))
         )
         for name, parts in FIGURES.items()
     ],

@@ -118,6 +118,14 @@ GATES: Mapping[str, Gate] = {
         "share of the catalogue in at least one user's first 10 places by the blend's predicted stars",
         lambda m: m.value("blend", "coverage", 10, ALL_ITEMS),
     ),
+    "like_auc_min": Gate(
+        "pooled AUC of the ensemble's like probabilities on test rows",
+        lambda m: m.value("ensemble", "auc", NO_CUT_OFF),
+    ),
+    "like_auc_per_user_beats_movie_mean_min": Gate(
+        "lower end of the interval of the mean per-user AUC of the ensemble − that of movies' like rates",
+        lambda m: m.difference("ensemble", "movie_mean", "auc_per_user", NO_CUT_OFF, "ci_low"),
+    ),
     **{
         f"{model}_rmse_official_5fold_max": Gate(
             f"mean RMSE of {model} over the five folds that the data set's authors cut",

@@ -5,8 +5,8 @@ import datetime as dt
 import dagster as dg
 import pandas as pd
 
-from recsys_assets.contracts import PUBLISHED, TABLES
-from recsys_assets.defs.common import dataset_asset
+from recsys_assets.contracts import PUBLISHED, PUBLISHED_IF_MADE, TABLES
+from recsys_assets.defs.common import AUTOMATION, dataset_asset
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.provenance import failed_checks, latest_materializations, provenance
 from recsys_assets.defs.resources import Project, partition_of
@@ -53,6 +53,7 @@ def similar_movies() -> Select:
     kinds={"duckdb"},
     deps=[
         *(name for name in PUBLISHED if name not in ("cold_start", "versions", "publication")),
+        *PUBLISHED_IF_MADE,
         LIVE.key("cold_start"),
         "evaluation_report",
     ],
@@ -76,7 +77,11 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     number = publisher.next_number()
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     tables: dict[str, TableLike] = {
-        **{name: Select(f"from warehouse.{name}") for name in PUBLISHED},
+        **{
+            name: Select(f"from warehouse.{name}")
+            for name in (*PUBLISHED, *PUBLISHED_IF_MADE)
+            if name in PUBLISHED or project.warehouse.has(dataset, name)
+        },
         "cold_start": Select("from warehouse.live__cold_start"),
         "versions": provenance(made_of),
         "publication": pd.DataFrame(
@@ -103,3 +108,11 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "size_bytes": generation.path.stat().st_size,
         }
     )
+
+
+# The slow evaluation is made when someone asks for it: nothing waits for it.
+published = published.map_asset_specs(
+    lambda asset: asset.replace_attributes(
+        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*PUBLISHED_IF_MADE))
+    )
+)

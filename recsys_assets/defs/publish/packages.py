@@ -68,7 +68,7 @@ def model_packages(
             | {
                 "kind": type(model).__name__,
                 "hyper_parameters": settings[name],
-                "metrics": _metrics(evaluation, name),
+                "metrics": metrics_of(evaluation, name),
                 "data_version": tags.get(DATA_VERSION_TAG),
                 "code_version": tags.get(CODE_VERSION_TAG),
             },
@@ -83,7 +83,7 @@ def model_packages(
             "kind": "Blend",
             "mean": float(rating_log.rating.mean(dtype="float64")),
             "weights": weights,
-            "metrics": _metrics(evaluation, BLEND),
+            "metrics": metrics_of(evaluation, BLEND),
         },
     )
     return dg.MaterializeResult(
@@ -97,7 +97,7 @@ def model_packages(
     )
 
 
-def _metrics(evaluation: pd.DataFrame, model: str) -> list[dict[Hashable, Any]]:
+def metrics_of(evaluation: pd.DataFrame, model: str) -> list[dict[Hashable, Any]]:
     """The figures about the model as a whole, each with its split, interval and number of users."""
     rows = evaluation[(evaluation["model"] == model) & (evaluation["segment"] == "all")]
     kept = rows[["split", "metric", "k", "value", "ci_low", "ci_high", "n_users"]].astype(object)

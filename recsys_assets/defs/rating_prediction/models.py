@@ -51,7 +51,7 @@ def read_log(
 
 
 def save_model(
-    project: Project, dataset: str, key: dg.AssetKey, model: RatingModel, metadata: Mapping[str, Any]
+    project: Project, dataset: str, key: dg.AssetKey, model: object, metadata: Mapping[str, Any]
 ) -> dg.MaterializeResult[None]:
     """Write a model's arrays where the IO manager of arrays would, and say so."""
     path = project.artifact_path(dataset, key)
@@ -102,11 +102,13 @@ def blend_of(
     return Blend(float(log.rating.mean(dtype=np.float64)), weights, models)
 
 
-def user_blocks(log: RatingLog) -> Iterator[tuple[NDArray[np.intp], Days]]:
-    """All users of a log with the day of their last rating, in blocks whose dense predictions fit into memory."""
+def user_blocks(
+    log: RatingLog, *, max_cells: int = _CELLS_PER_BLOCK
+) -> Iterator[tuple[NDArray[np.intp], Days]]:
+    """All users of a log with the day of their last rating, in blocks of at most so many pairs with all items."""
     last_day = np.full(log.n_users, log.day.min())
     np.maximum.at(last_day, log.user, log.day)
-    size = max(1, _CELLS_PER_BLOCK // log.n_items)
+    size = max(1, max_cells // log.n_items)
     for first in range(0, log.n_users, size):
         users = np.arange(first, min(first + size, log.n_users))
         yield users, last_day[users]

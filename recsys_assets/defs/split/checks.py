@@ -20,11 +20,16 @@ JUDGES = {
     "rating_evaluation",
     "rating_comparisons",
     "rating_calibration",
+    "holdout_like_predictions",
+    "like_evaluation",
+    "like_comparisons",
     "evaluation",
     "comparisons",
     "gates",
     "evaluation_report",
     "model_packages",
+    "like_packages",
+    "like_claims",
     "published",
 }
 """What may depend on test rows: what judges, and what publishes the judgement."""
