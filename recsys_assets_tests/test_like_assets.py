@@ -236,6 +236,16 @@ def test_a_feature_that_leaks_labels_is_found_out(
     assert found.metadata["auc"].value > 0.95
 
 
+def test_where_all_validation_rows_are_likes_shuffled_labels_have_nothing_to_tell(
+    world: World, tmp_path: Path
+) -> None:
+    copy = world.copy(tmp_path / "world")
+    copy.query("sample", "update validation_ratings set rating = 5")
+    found = checked(copy, "tuning/like_features")["shuffled_labels_teach_nothing"]
+    assert found.passed
+    assert found.metadata["rows_judged"].value == 0
+
+
 def test_features_that_read_held_out_stars_are_found_out(
     world: World, tmp_path: Path, checks: ModuleType, seen: SeenByCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
