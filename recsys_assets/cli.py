@@ -231,13 +231,13 @@ def _likes_summary(published: Published) -> None:
     table = Table(
         title=f"like probabilities of the test rows of {n_users:,} users", title_justify="left", box=SIMPLE
     )
-    for heading in ("model", "AUC", "interval", "AUC per user", "log loss", "Brier"):
+    for heading in ("model", "AUC", "interval", "per user", "log loss", "Brier"):
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for model, auc, low, high, *others, _ in board:
         table.add_row(
             model,
-            _figure(auc, ".4f"),
-            UNKNOWN if low is None else f"{low:.3f}–{high:.3f}",
+            _figure(auc, ".3f"),
+            _interval(low, high),
             *(_figure(value, ".4f") for value in others),
         )
     out.print(table)
