@@ -40,14 +40,21 @@ RATING = Column("rating", "FLOAT", "stars, in half-star steps", minimum=0.5, max
 RATED_AT = time_column("rated_at", "when the rating was given, UTC")
 RANK = Column("rank", "INTEGER", "place in the list, from 1", minimum=1)
 SCORE = Column("score", "FLOAT", "the strategy's score on its own scale; higher is better")
-MODEL = Column("model", "VARCHAR", "als, content, hybrid, popularity, … for lists; svdpp, blend, … for stars")
+MODEL = Column(
+    "model", "VARCHAR", "als, hybrid, popularity, … of lists; svdpp, blend, … of stars; ensemble, … of likes"
+)
 SPLIT = Column(
     "split",
     "VARCHAR",
-    "rows judged on: test = each user's last 20 %; official_5fold, random_5fold = cross-validation",
+    "rows judged on: test = each user's last 20 %; official_5fold, random_5fold = cross-validation; "
+    "global_time = the latest fifth of all ratings",
 )
 SEGMENT = Column("segment", "VARCHAR", "all, or the part of users or movies that the figure is about")
-METRIC = Column("metric", "VARCHAR", "ndcg, precision, recall, hit_rate, coverage, …; rmse and mae in stars")
+METRIC = Column(
+    "metric",
+    "VARCHAR",
+    "ndcg, precision, coverage, … of lists; rmse and mae in stars; auc, auc_per_user, log_loss, brier of likes",
+)
 K = Column("k", "INTEGER", "metric cut-off: the first k places of each list; 0 = of no list", minimum=0)
 CI_LOW = Column("ci_low", "DOUBLE", "lower end of the 95 % bootstrap interval over users", nullable=True)
 CI_HIGH = Column("ci_high", "DOUBLE", "upper end of the 95 % bootstrap interval over users", nullable=True)
