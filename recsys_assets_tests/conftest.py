@@ -16,6 +16,18 @@ settings.register_profile("recsys", deadline=None)
 settings.load_profile("recsys")
 
 
+SAME_WORLDS = ("test_automation", "test_cli", "test_cross_validation", "test_graph")
+"""Files that need the finished and the cross-validated world: in one process both are made once."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests, and the files that share worlds, in one process of ``--dist loadgroup``."""
+    for item in items:
+        group = "worlds" if item.path.stem in SAME_WORLDS else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def datasets_folder() -> Path:
     """The folder of real archives; without one the test is skipped."""
