@@ -26,6 +26,7 @@ from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import data_folder, project_folder
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
+from recsys_assets.storage.publishing import NoGenerationError, Publisher
 
 __all__ = ["app", "main"]
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run the command; what a user can mend becomes one line on stderr and exit code 1."""
     try:
         app()
-    except (RegistryError, NotPublishedError, NotFoundError, FileNotFoundError) as error:
+    except (RegistryError, NotPublishedError, NotFoundError, NoGenerationError, FileNotFoundError) as error:
         _complain(str(error))
         sys.exit(1)
 
@@ -112,7 +113,7 @@ def top(
     user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
     dataset: Dataset = "sample",
     strategy: Annotated[
-        str, typer.Option(help="als, content, hybrid, popularity, recent_popularity")
+        str, typer.Option(help="als, hybrid, like_ensemble, … as in the table recommendations")
     ] = "hybrid",
     n: Length = 10,
 ) -> None:
@@ -160,6 +161,34 @@ def report(
     out.print(f"Full report: {path}", soft_wrap=True)
     if show:
         webbrowser.open(path.as_uri())
+
+
+@app.command()
+def history(dataset: Dataset = "sample") -> None:
+    """Show what was published when, and what was withdrawn or restored, and why."""
+    publisher = _publisher(dataset)
+    current = publisher.current()
+    table = Table(title=f"publications of {dataset}", title_justify="left", box=SIMPLE)
+    for heading in ("at (UTC)", "generation", "what happened", "run", "reason"):
+        table.add_column(heading)
+    for event in publisher.history.events():
+        table.add_row(
+            event.at, str(event.generation), event.happened, event.run_id[:8] or UNKNOWN, escape(event.reason)
+        )
+    out.print(table)
+    kept = ", ".join(str(one.number) for one in publisher.generations()) or "none"
+    out.print(f"Current: {current.number if current else 'none'}; kept: {kept}")
+
+
+@app.command()
+def rollback(
+    dataset: Dataset = "sample",
+    to: Annotated[int | None, typer.Option(min=1, help="a generation that is kept; the one before")] = None,
+    reason: Annotated[str, typer.Option(help="for the history")] = "asked for",
+) -> None:
+    """Withdraw the current publication: an older generation answers again until the next one is published."""
+    restored = _publisher(dataset).roll_back(to=to, reason=reason)
+    out.print(f"{dataset}: generation {restored.number} is current again.")
 
 
 @app.command()
@@ -250,6 +279,11 @@ def _show(answer: Answer) -> None:
     for row in answer.rows:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
+
+
+def _publisher(dataset: str) -> Publisher:
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    return Publisher(data_folder() / "published", dataset)
 
 
 def _publication(dataset: str) -> Published:

@@ -21,6 +21,7 @@ from recsys_assets.defs.resources import Project, lock_of
 from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.settings import archives_folder, data_folder, project_folder
 from recsys_assets.storage.files import is_locked
+from recsys_assets.storage.publishing import Publisher
 
 __all__ = ["Outcome", "Plan", "launch", "log_held_open", "plan", "prepare_home"]
 
@@ -43,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. ``problems`` says in words which gates and steps failed."""
+    """How a run ended. ``published`` = what it made answers now; ``problems`` says which gates and steps failed."""
 
     run_id: str
     succeeded: bool
@@ -88,7 +89,6 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     """Run the planned assets and their checks, in this process."""
     run_id = str(uuid.uuid4())
     problems: list[str] = []
-    made: set[dg.AssetKey] = set()
 
     def follow(event: dg.EventLogEntry) -> None:
         happened = event.dagster_event
@@ -101,8 +101,6 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
         elif happened.is_step_failure:
             on_step(str(happened.step_key), "failed")
             problems.extend(_failure(event))
-        if event.asset_materialization:
-            made.add(event.asset_materialization.asset_key)
         evaluation = event.asset_check_evaluation
         if evaluation and not evaluation.passed:
             name = evaluation.asset_key.to_user_string()
@@ -114,8 +112,8 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     instance.add_event_listener(run_id, follow)
     with log_held_open(instance, run_id):
         result = _execute(planned, instance, run_id)
-    published = dg.AssetKey("published") in made
-    return Outcome(run_id, result.success, published, tuple(dict.fromkeys(problems)))
+    publisher = Publisher(data_folder() / "published", planned.dataset)
+    return Outcome(run_id, result.success, publisher.answers_with(run_id), tuple(dict.fromkeys(problems)))
 
 
 def _execute(planned: Plan, instance: dg.DagsterInstance, run_id: str) -> dg.ExecuteInProcessResult:

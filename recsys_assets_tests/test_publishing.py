@@ -78,10 +78,12 @@ def test_the_last_generations_are_kept_and_no_other_file(publisher: Publisher, w
     assert [generation.number for generation in publisher.generations()] == [3, 4, 5]
     assert sorted(path.name for path in publisher.folder.rglob("*")) == [
         "generations",
+        "history",
         "mine-000003.duckdb",
         "mine-000004.duckdb",
         "mine-000005.duckdb",
         "mine.duckdb",
+        "mine.jsonl",
     ]
 
 

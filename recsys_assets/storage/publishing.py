@@ -16,11 +16,16 @@ import duckdb
 
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.files import sync_folder
+from recsys_assets.storage.history import History
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
-__all__ = ["GENERATIONS_KEPT", "Generation", "Publisher", "published_faults"]
+__all__ = ["GENERATIONS_KEPT", "Generation", "NoGenerationError", "Publisher", "published_faults"]
 
 GENERATIONS_KEPT = 3
+
+
+class NoGenerationError(LookupError):
+    """There is no generation to go back to."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,21 @@ class Publisher:
         ]
         return sorted(found, key=lambda generation: generation.number)
 
+    @property
+    def history(self) -> History:
+        return History(self.folder, self.dataset)
+
+    def current(self) -> Generation | None:
+        """The generation that the stable path answers with."""
+        target = self.current_path.resolve()
+        return next((one for one in self.generations() if one.path.resolve() == target), None)
+
+    def answers_with(self, run_id: str) -> bool:
+        """Whether the current generation is one that the run published."""
+        current = self.current()
+        published = {(event.happened, event.generation, event.run_id) for event in self.history.events()}
+        return current is not None and ("published", current.number, run_id) in published
+
     def next_number(self) -> int:
         generations = self.generations()
         return generations[-1].number + 1 if generations else 1
@@ -84,12 +104,13 @@ class Publisher:
             os.fsync(file.fileno())
         return staging
 
-    def make_current(self, number: int, staging: Path) -> Generation:
+    def make_current(self, number: int, staging: Path, *, run_id: str = "") -> Generation:
         """Turn the staged file into a generation, point the stable path at it, drop the oldest ones."""
         target = self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb"
         staging.chmod(0o444)
         staging.replace(target)
         self.point_at(Generation(number, target))
+        self.history.add("published", number, run_id=run_id)
         for old in self.generations()[:-GENERATIONS_KEPT]:
             old.path.unlink()
         return Generation(number, target)
@@ -102,6 +123,39 @@ class Publisher:
         sync_folder(self.folder / "generations")
         link.replace(self.current_path)
         sync_folder(self.folder)
+
+    def roll_back(self, *, to: int | None = None, run_id: str = "", reason: str = "") -> Generation:
+        """Withdraw the current generation: make current the one before it that was not withdrawn, or the one asked for.
+
+        Files stay as they are; the next publication has the next number.
+
+        Raises
+        ------
+        NoGenerationError
+            If there is none; the message has those that there are.
+        """
+        current, withdrawn = self.current(), self.history.withdrawn()
+        others = [one for one in self.generations() if one != current]
+        if to is None:
+            candidates = [
+                one
+                for one in others
+                if one.number not in withdrawn and (current is None or one.number < current.number)
+            ]
+        else:
+            candidates = [one for one in others if one.number == to]
+        if not candidates:
+            kept = ", ".join(str(one.number) for one in others) or "no other"
+            asked = "to go back to" if to is None else str(to)
+            raise NoGenerationError(
+                f"{self.dataset} has no generation {asked}; kept beside the current: {kept}"
+            )
+        chosen = candidates[-1]
+        self.point_at(chosen)
+        if current:
+            self.history.add("withdrawn", current.number, run_id=run_id, reason=reason)
+        self.history.add("restored", chosen.number, run_id=run_id, reason=reason)
+        return chosen
 
     def _sweep(self) -> None:
         # Runs on one data set take turns: what is still staged was left by a killed one.

@@ -99,7 +99,7 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     if faults:
         staging.unlink()
         raise dg.Failure(f"Not published: {'; '.join(faults)}; the last publication stays current.")
-    generation = publisher.make_current(number, staging)
+    generation = publisher.make_current(number, staging, run_id=context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             "file": dg.MetadataValue.path(str(publisher.current_path)),
