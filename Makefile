@@ -19,7 +19,7 @@ test: $(VENV)/.ready ## the fast tests, two files at a time
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 slow: $(VENV)/.ready ## quality floors and whole runs on real data, from RECSYS_DATASETS
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -o faulthandler_timeout=1800
 
 check: $(VENV)/.ready ## linters, types, layers, lock
 	$(BIN)/ruff format --check .

@@ -100,7 +100,7 @@ def run(world: World, dataset: str, archives: Path, *options: str) -> subprocess
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1500,
     )
 
 
