@@ -8,6 +8,7 @@ table ``trial__als_recommendations`` and obeys the contract ``als_recommendation
 from __future__ import annotations
 
 from recsys_assets.contracts import (
+    catalogue,
     choices,
     classification,
     clusters,
@@ -38,6 +39,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for module in (
         raw,
+        catalogue,
         exploration,
         split,
         lists,
@@ -54,6 +56,10 @@ TABLES: dict[str, Table] = {
 PUBLISHED = (
     "movies",
     "links",
+    "people",
+    "movie_people",
+    "movie_details",
+    "titles",
     "dataset_statistics",
     "rating_distribution",
     "ratings_over_time",

@@ -16,6 +16,7 @@ import duckdb
 
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.files import sync_folder
+from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
 __all__ = ["GENERATIONS_KEPT", "Generation", "Publisher", "published_faults"]
@@ -60,7 +61,7 @@ class Publisher:
     def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
         """Write a new generation's file, closed and on disk, under a name that nobody reads.
 
-        Queries see the warehouse's tables as ``warehouse.<table>``.
+        Queries see the warehouse's tables as ``warehouse.<table>``. Over ``titles`` goes the macro ``search_titles``.
 
         After an error the file is removed.
 
@@ -118,6 +119,8 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         )
         replace_tables(connection, tables)
         connection.execute("detach warehouse")
+        if "titles" in tables:
+            connection.execute(SEARCH_TITLES)
         connection.execute("checkpoint")
 
 
