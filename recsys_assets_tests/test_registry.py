@@ -45,6 +45,7 @@ def test_the_shipped_registry_loads_with_every_gate_decided_for_every_data_set(s
         "ml-1m",
         "ml-25m",
         "ml-32m",
+        "tmdb-5000",
     } <= shipped.datasets.keys()
     assert all(spec.gates.keys() == gates for spec in shipped.datasets.values())
     assert all(spec.layout in LAYOUTS for spec in shipped.datasets.values())
@@ -53,7 +54,7 @@ def test_the_shipped_registry_loads_with_every_gate_decided_for_every_data_set(s
 def test_the_shipped_downloads_are_secure_and_pinned_or_said_to_change(shipped: Registry) -> None:
     downloads = {name: spec.source for name, spec in shipped.datasets.items() if spec.source.url}
     assert all(source.url and source.url.startswith("https://") for source in downloads.values())
-    assert {name for name, source in downloads.items() if source.md5 is None} == {"ml-latest-small"}
+    assert {name for name, source in downloads.items() if source.md5 is None} == {"ml-latest-small", "tmdb-5000"}
 
 
 def test_every_file_of_ml_100k_is_pinned(shipped: Registry) -> None:

@@ -155,7 +155,6 @@ _TITLES = Table(
         Column("folded", "VARCHAR", "a name without case, accents and punctuation, its article in front"),
         Column("trigrams", "VARCHAR[]", "its words' runs of three characters, sorted"),
     ),
-    key=("movie_id", "tmdb_id", "folded"),
     references=(IN_MOVIES,),
 )
 _CATALOGUE_PROBLEMS = Table(
@@ -174,7 +173,6 @@ _CATALOGUE_PROBLEMS = Table(
         Column("detail", "VARCHAR", "what is wrong"),
         Column("handling", "VARCHAR", "what was done"),
     ),
-    key=("problem", "tmdb_id", "detail"),
     may_be_empty=True,
 )
 

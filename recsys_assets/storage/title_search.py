@@ -47,7 +47,8 @@ def names(title: str) -> str:
     own = r"regexp_replace(part, '^\s*a\.?k\.?a\.?\s+', '', 'i')"
     found = f"list_filter([{folded(own)} for part in {parts}], lambda name: name <> '')"
     bare = f"[regexp_replace(name, '^(the|an?) ', '') for name in {found}]"
-    return f"list_distinct(list_concat({found}, {bare}))"
+    # A title that is a year in brackets has no name but itself.
+    return f"coalesce(nullif(list_distinct(list_concat({found}, {bare})), []), [{folded(title)}])"
 
 
 def trigrams(text: str) -> str:
