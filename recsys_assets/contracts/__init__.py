@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from recsys_assets.contracts import (
     catalogue,
+    catalogue_exploration,
     choices,
     classification,
     clusters,
@@ -40,6 +41,7 @@ TABLES: dict[str, Table] = {
     for module in (
         raw,
         catalogue,
+        catalogue_exploration,
         exploration,
         split,
         lists,
