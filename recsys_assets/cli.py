@@ -103,6 +103,8 @@ def run(
         )
         err.print(f"{fate}. Run {outcome.run_id}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
+    for problem in outcome.problems:
+        err.print(f"[yellow]recsys:[/] {escape(problem)}", highlight=False, soft_wrap=True)
     out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
     _summary(dataset)
 
@@ -134,7 +136,9 @@ def stars(
 def similar(
     movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
     dataset: Dataset = "sample",
-    method: Annotated[str, typer.Option(help="als, svdpp, content or genome")] = "als",
+    method: Annotated[
+        str, typer.Option(help="als, svdpp, content, genome, content_global, content_cluster")
+    ] = "als",
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
@@ -160,6 +164,31 @@ def report(
     out.print(f"Full report: {path}", soft_wrap=True)
     if show:
         webbrowser.open(path.as_uri())
+
+
+@app.command()
+def models(dataset: Dataset = "sample") -> None:
+    """List the versions of the content engine: which one serves, and why the others don't."""
+    versions = _publication(dataset).models()
+    if not versions:
+        out.print(f"{dataset}: no version of a content engine; it needs a catalogue to learn from.")
+        return
+    table = Table(title=f"content engine of {dataset}", title_justify="left", box=SIMPLE)
+    for heading in ("version", "stage", "silhouette", "lift", "from", "decision", "registered"):
+        table.add_column(heading, justify="right" if heading in ("silhouette", "lift", "from") else "left")
+    for version, stage, alias, silhouette, lift, low, decision, _, created_at in versions:
+        table.add_row(
+            str(version),
+            f"{stage}, {alias}" if alias else stage,
+            _figure(silhouette, ".4f"),
+            _figure(lift, ".2f"),
+            _figure(low, ".2f"),
+            decision,
+            f"{created_at:%Y-%m-%d %H:%M} UTC",
+        )
+    out.print(table)
+    for version, *_, reason, _ in versions:
+        out.print(f"{version}: {escape(reason or 'the run ended before the decision')}", soft_wrap=True)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from recsys_assets.contracts import (
     clusters,
     exploration,
     judgement,
+    lifecycle,
     lists,
     publication,
     rating_prediction,
@@ -50,6 +51,7 @@ TABLES: dict[str, Table] = {
         rating_prediction,
         clusters,
         classification,
+        lifecycle,
         publication,
     )
     for table in module.TABLES

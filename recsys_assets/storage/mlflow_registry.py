@@ -89,6 +89,8 @@ class MlflowRegistry:
         return int(registered.version)
 
     def versions(self) -> list[ModelVersion]:
+        if not self._is_there:
+            return []
         with self._client() as client:
             found = client.search_model_versions(self._filter)
         # What somebody else registered under the name has no such tags, and is none of ours.
@@ -96,6 +98,8 @@ class MlflowRegistry:
         return sorted(map(_version, known), key=lambda one: one.version)
 
     def champion(self) -> int | None:
+        if not self._is_there:
+            return None
         with self._client() as client:
             found = client.search_registered_models(self._filter)
         return next((int(model.aliases[CHAMPION]) for model in found if CHAMPION in model.aliases), None)
@@ -111,6 +115,7 @@ class MlflowRegistry:
         if version not in {one.version for one in self.versions()}:
             raise PackageError(f"there is no version {version} of {self.name} in MLflow")
         with self._client() as client:
+            _log_changed(client, self.name, version, decision)
             client.set_model_version_tag(self.name, str(version), "decision", decision_to_json(decision))
             if decision.promoted:
                 client.set_registered_model_alias(self.name, CHAMPION, str(version))
@@ -137,6 +142,15 @@ class MlflowRegistry:
             except (_imported().exceptions.MlflowException, OSError) as error:
                 raise self._lost(version, str(error)) from error
         return Path(folder) / "artifacts" / "arrays.npz"
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "mlflow.db"
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether anything was ever registered: MLflow needs seconds to make a database just to find nothing in it."""
+        return _TRACKING_URI in os.environ or self._database.exists()
 
     @property
     def _filter(self) -> str:
@@ -166,7 +180,7 @@ class MlflowRegistry:
     def _client(self) -> Iterator[Any]:
         """A client of this registry's store, without MLflow's own deprecations; its global store stays as it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        store = os.environ.get(_TRACKING_URI) or f"sqlite:///{self.folder / 'mlflow.db'}"
+        store = os.environ.get(_TRACKING_URI) or f"sqlite:///{self._database}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield _imported().MlflowClient(tracking_uri=store, registry_uri=store)
@@ -191,6 +205,14 @@ def _logged(client: Any, run: Any, candidate: Candidate, tags: dict[str, str]) -
         client.log_model_artifacts(model.model_id, str(saved))
     client.finalize_logged_model(model.model_id, "READY")
     return model
+
+
+def _log_changed(client: Any, name: str, version: int, decision: Decision) -> None:
+    """Log figures that the version's run doesn't have yet: evidence grows, the model stays."""
+    run = client.get_run(client.get_model_version(name, str(version)).run_id)
+    for metric, value in decision.figures.items():
+        if value is not None and run.data.metrics.get(metric) != value:
+            client.log_metric(run.info.run_id, metric, value)
 
 
 def _save(folder: Path, arrays: Arrays) -> None:
