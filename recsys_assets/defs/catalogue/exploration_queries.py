@@ -135,8 +135,8 @@ def _actor_director_pairs(n_listed: int) -> str:
         where a.role = 'actor' and d.role = 'director' and a.person_id <> d.person_id
         group by all order by n_movies desc, actor_id, director_id limit {n_listed}
     )
-    select row_number() over (order by pairs.n_movies desc, actor_id, director_id) as rank, actor_id, actors.name as actor,
-           director_id, directors.name as director, pairs.n_movies
+    select row_number() over (order by pairs.n_movies desc, actor_id, director_id) as rank,
+           actor_id, actors.name as actor, director_id, directors.name as director, pairs.n_movies
     from pairs join people as actors on actors.person_id = actor_id
          join people as directors on directors.person_id = director_id
     order by rank

@@ -225,7 +225,7 @@ _CATALOGUE_PROBLEMS: Final = "\nunion all\n".join(
     """,
         _missing("release_date", "kept without a year"),
         _missing("overview", "kept without that text"),
-        _missing("runtime", "kept; models get the median"),
+        _missing("runtime", "kept without one"),
         f"""
     select 'missing_genres', '{_MOVIES_FILE}', tmdb_id, title || ' has no genres', 'kept without genres'
     from catalogue_movies anti join catalogue_genres using (tmdb_id)
