@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from recsys_assets import cli
-from recsys_assets.defs.evaluation.gates import GATES
+from recsys_assets.defs.evaluation.gates import GATES, PROMOTION
 from recsys_assets.settings import project_folder
 from recsys_assets_tests.graph import Spoken, World, cross_validated, finished, recsys, slow
 
@@ -327,10 +327,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.Com
     world = World(tmp_path_factory.mktemp("own"))
     world.data.mkdir()
     own_ratings(world.root / "my ratings")
-    off = ", ".join(f'{gate} = "off"' for gate in GATES)
+    off = ", ".join(f'{gate} = "off"' for gate in (*GATES, *PROMOTION))
     (world.data / "datasets.toml").write_text(
         "[gates]\n"
-        + "".join(f"{gate} = 0.0\n" for gate in GATES)
+        + "".join(f"{gate} = 0.0\n" for gate in (*GATES, *PROMOTION))
         + '[datasets.mine]\ntitle = "Mine"\nlayout = "movielens-csv"\nlicence = "mine"\n'
         + f'source = {{ folder = "{world.root / "my ratings"}" }}\ngates = {{ {off} }}\n'
     )

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from recsys_assets.algorithms.embeddings import Embeddings
-from recsys_assets.defs.evaluation.gates import GATES, Measured, judge
+from recsys_assets.defs.evaluation.gates import GATES, PROMOTION, Measured, judge
 from recsys_assets.storage.arrays import load_artifact, save_artifact
 from recsys_assets_tests.graph import World, downstream, every_check, finished, leaking, recsys
 
@@ -30,7 +30,7 @@ def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
 
 # Judging.
 
-OFF = dict.fromkeys(GATES, "off")
+OFF = dict.fromkeys([*GATES, *PROMOTION], "off")
 
 
 def measured(**changed: object) -> Measured:
@@ -119,11 +119,11 @@ def test_a_threshold_that_guards_nothing_and_a_gate_without_threshold_are_refuse
     with pytest.raises(ValueError, match="look at 'als_ndcg_min'"):
         judge(measured(), OFF | {"als_ndcg_min": 0.1})
     with pytest.raises(ValueError, match="look at 'ratings_min'"):
-        judge(measured(), {name: "off" for name in GATES if name != "ratings_min"})
+        judge(measured(), {name: "off" for name in OFF if name != "ratings_min"})
 
 
 def test_every_gate_has_a_threshold_in_the_registry(world: World) -> None:
-    assert world.project.registry.dataset("sample").gates.keys() == GATES.keys()
+    assert world.project.registry.dataset("sample").gates.keys() == OFF.keys()
 
 
 # A threshold that is not reached.
