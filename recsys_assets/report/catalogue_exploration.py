@@ -15,7 +15,7 @@ from recsys_assets.report.exploration import Figure
 from recsys_assets.report.page import Section, figures, note, paragraph, subsections
 from recsys_assets.report.style import escape_markdown, format_cell, html_table, label, markdown_table
 
-__all__ = ["FIGURES", "REPORTED", "catalogue_statistics_markdown", "the_catalogue"]
+__all__ = ["FIGURES", "REPORTED", "catalogue_statistics_markdown", "is_there", "the_catalogue"]
 
 STATISTICS: Final = "catalogue_statistics"
 _NOTE: Final = "These figures describe; no model learns from them."
@@ -52,8 +52,14 @@ REPORTED: Final = (
 """The tables that the section is made of."""
 
 
+def is_there(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Tell whether the data set joins a catalogue that has movies."""
+    rows = tables[STATISTICS].set_index("statistic")["value"] if STATISTICS in tables else {}
+    return bool(rows.get("n_movies", 0))
+
+
 def the_catalogue(tables: Mapping[str, pd.DataFrame]) -> Section:
-    """Write the section. A catalogue without movies is said to be absent, and has no tables and plots.
+    """Write the section on a catalogue that has movies.
 
     Raises
     ------
@@ -61,9 +67,6 @@ def the_catalogue(tables: Mapping[str, pd.DataFrame]) -> Section:
         If a table of ``REPORTED`` is missing.
     """
     statistics = tables[STATISTICS].set_index("statistic")["value"]
-    if not statistics["n_movies"]:
-        absent = "The data set joins no catalogue of metadata."
-        return Section(title="The catalogue", html=paragraph(absent), markdown=absent, sql="")
     finding = _finding(statistics)
     parts = _parts(tables)
     drawn = {name: figure for name, figure in FIGURES.items() if len(tables[name])}
