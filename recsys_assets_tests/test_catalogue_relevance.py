@@ -39,14 +39,23 @@ def one_group(n_items):
 def lifts(likes, fold, methods, *, baseline, contrasts=(), **options):
     judged = judge_lift(likes, fold, methods, baseline=baseline, contrasts=contrasts, **(BOOTSTRAP | options))
     return {
-        name: (judged.intervals.value[place], judged.intervals.low[place], judged.intervals.high[place])
-        for place, name in enumerate(judged.names)
+        named(figure): (
+            judged.intervals.value[place],
+            judged.intervals.low[place],
+            judged.intervals.high[place],
+        )
+        for place, figure in enumerate(judged.figures)
     }
 
 
 def precisions(likes, fold, methods, *, k, damping=1.0, contrasts=()):
     judged = judge_precision(likes, fold, methods, k=k, damping=damping, contrasts=contrasts, **BOOTSTRAP)
-    return dict(zip(judged.names, judged.intervals.value, strict=True))
+    return dict(zip(map(named, judged.figures), judged.intervals.value, strict=True))
+
+
+def named(figure):
+    metric, method, against = figure
+    return f"{metric} {method} {against}" if metric.endswith("_difference") else f"{metric} {method}"
 
 
 def planted(n_groups, n_users_each, n_items_each):
@@ -65,7 +74,7 @@ def test_lift_of_planted_tastes_is_their_number(n_groups):
     strangers = np.flip(mates, axis=0)  # of another taste, except in the middle of an odd number
     found = lifts(likes, fold, {"mates": [mates] * 2, "flip": [strangers] * 2}, baseline="mates")
     assert_allclose(found["lift mates"][0], n_groups)
-    assert_allclose(found["over mates"], 1)
+    assert_allclose(found["lift_ratio mates"], 1)
     assert_allclose(found["lift flip"][0], 1 if n_groups % 2 else 0)
 
 
@@ -101,8 +110,8 @@ def test_lift_is_that_of_counting_pairs(seed, n_users, n_items, n_folds):
         assert_allclose(found[f"lift {name}"][0], value)
     with np.errstate(divide="ignore", invalid="ignore"):
         if expected["b"] > 0:
-            assert_allclose(found["over a"][0], expected["a"] / expected["b"])
-    assert_allclose(found["difference a b"][0], expected["a"] - expected["b"], atol=1e-12)
+            assert_allclose(found["lift_ratio a"][0], expected["a"] / expected["b"])
+    assert_allclose(found["lift_difference a b"][0], expected["a"] - expected["b"], atol=1e-12)
 
 
 def counted(likes, fold, lists):
@@ -185,7 +194,7 @@ def test_what_the_judges_co_like_has_precision_one_and_planted_tastes_are_found(
     found = precisions(
         likes, fold, {"truth": truth, "learned": learned}, k=4, contrasts=[("truth", "learned")]
     )
-    assert found == {"precision truth": 1, "precision learned": 1, "difference truth learned": 0}
+    assert found == {"precision truth": 1, "precision learned": 1, "precision_difference truth learned": 0}
 
 
 def test_precision_of_random_neighbours_is_that_of_chance():

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from recsys_assets.algorithms.embeddings import Embeddings
+from recsys_assets.algorithms.catalogue.neighbors import neighbors_within_clusters
+from recsys_assets.algorithms.embeddings import Embeddings, Vectors
 from recsys_assets.algorithms.interactions import SparseRows
 from recsys_assets.algorithms.metrics import hit_matrix
 from recsys_assets.algorithms.significance import Intervals, bootstrap_means, bootstrap_totals
-from recsys_assets.algorithms.topn import NO_ITEM, Items, Lists, recommend
+from recsys_assets.algorithms.topn import NO_ITEM, Items, Lists, recommend, similar_items
 
 __all__ = [
     "Judgement",
@@ -25,17 +26,26 @@ __all__ = [
     "fold_of_users",
     "judge_lift",
     "judge_precision",
+    "neighbors_to_judge",
     "random_neighbors",
 ]
+
+Figure = tuple[str, str, str | None]
 
 _ROWS_PER_BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures of methods with their intervals; fields of shape (n_figures,) in the order of ``names``."""
+    """Figures of methods.
 
-    names: tuple[str, ...]
+    Attributes
+    ----------
+    figures : what each figure is: its name, its method, and the method that it is compared with, if any
+    intervals : fields of shape (n_figures,)
+    """
+
+    figures: tuple[Figure, ...]
     intervals: Intervals
 
 
@@ -95,6 +105,56 @@ def random_neighbors(membership: SparseRows, *, n: int, rng: np.random.Generator
     return drawn
 
 
+def neighbors_to_judge(
+    likes: SparseRows,
+    fold: NDArray[np.integer],
+    vectors: Vectors,
+    genres: SparseRows,
+    partitions: Mapping[str, NDArray[np.integer]],
+    *,
+    n: int,
+    n_draws: int,
+    near: float,
+    damping: float,
+    seed: int,
+) -> dict[str, list[Items]]:
+    """List neighbours of the same items by each method, from no knowledge to most, for the judges of each fold.
+
+    Methods are random, same_genre, same_‹partition› and content_‹partition›, content_global, content_global_near (the
+    neighbours of content_global whose cosine exceeds `near`) and collaborative, which alone learns from likes: from
+    those of the users of other folds. Random methods draw `n_draws` times n neighbours, so that chance weighs little.
+
+    Parameters
+    ----------
+    likes : shape (n_users, n_items), ones
+    fold : shape (n_users,)
+    vectors : shape (n_items, n_dims)
+    genres : shape (n_items, n_genres), an item has the genres that are stored
+    partitions : clusters of the items by the name of the partition, each of shape (n_items,)
+    """
+    rng = np.random.default_rng(seed)
+    closest, cosine = similar_items(vectors, n=n, eligible=np.ones(len(vectors), dtype=bool))
+    groups: dict[str, SparseRows] = {
+        "random": csr_matrix(np.ones((len(vectors), 1), dtype=np.float32)),
+        "same_genre": genres,
+        **{f"same_{name}": _membership(cluster) for name, cluster in partitions.items()},
+    }
+    lists = {
+        **{name: random_neighbors(members, n=n * n_draws, rng=rng) for name, members in groups.items()},
+        **{
+            f"content_{name}": neighbors_within_clusters(vectors, cluster, n=n)[0]
+            for name, cluster in partitions.items()
+        },
+        "content_global": closest,
+        "content_global_near": np.where(cosine > near, closest, NO_ITEM),
+    }
+    folds = range(int(fold.max(initial=0)) + 1)
+    learned = [
+        co_liked_neighbors(csr_matrix(likes[fold != number]), n=n, damping=damping)[0] for number in folds
+    ]
+    return {name: [items for _ in folds] for name, items in lists.items()} | {"collaborative": learned}
+
+
 def judge_lift(
     likes: SparseRows,
     fold: NDArray[np.integer],
@@ -127,8 +187,8 @@ def judge_lift(
 
     Returns
     -------
-    ``lift <method>``, ``over <method>`` (its lift / the baseline's), ``difference <one> <other>``; NaN where no pair of
-    a method is expected to be liked by anyone
+    figures named lift, lift_ratio (of the method's lift to the baseline's) and lift_difference (of the contrasts); NaN
+    where no pair of a method is expected to be liked by anyone
     """
     n_folds = int(fold.max(initial=0)) + 1
     pairs = {name: [_adjacency(items, likes.shape[1]) for items in lists] for name, lists in methods.items()}
@@ -152,10 +212,10 @@ def judge_lift(
         over = [_ratio(one, lift[baseline]) for one in lift.values()]
         return np.column_stack([*lift.values(), *over, *(lift[a] - lift[b] for a, b in contrasts)])
 
-    names = (
-        *(f"lift {name}" for name in methods),
-        *(f"over {name}" for name in methods),
-        *(f"difference {one} {other}" for one, other in contrasts),
+    names: tuple[Figure, ...] = (
+        *(("lift", name, None) for name in methods),
+        *(("lift_ratio", name, baseline) for name in methods),
+        *(("lift_difference", one, other) for one, other in contrasts),
     )
     return Judgement(
         names,
@@ -184,7 +244,7 @@ def judge_precision(
 
     Returns
     -------
-    ``precision <method>``, ``difference <one> <other>``
+    figures named precision, and precision_difference (of the contrasts)
     """
     n_folds = int(fold.max(initial=0)) + 1
     shares = np.full((likes.shape[1], len(methods), n_folds), np.nan)
@@ -198,9 +258,9 @@ def judge_precision(
     of_items = _mean_of_folds(shares)
     where = {name: place for place, name in enumerate(methods)}
     contrast = [of_items[:, where[one]] - of_items[:, where[other]] for one, other in contrasts]
-    names = (
-        *(f"precision {name}" for name in methods),
-        *(f"difference {one} {other}" for one, other in contrasts),
+    names: tuple[Figure, ...] = (
+        *(("precision", name, None) for name in methods),
+        *(("precision_difference", one, other) for one, other in contrasts),
     )
     return Judgement(
         names,
@@ -213,10 +273,17 @@ def judge_precision(
     )
 
 
+def _membership(cluster: NDArray[np.integer]) -> SparseRows:
+    rows = np.arange(cluster.size)
+    return csr_matrix((np.ones(cluster.size, dtype=np.float32), (rows, cluster)))
+
+
 def _adjacency(items: Items, n_items: int) -> SparseRows:
     """Ones where j is among the neighbours of i, shape (n_items, n_items)."""
     row, place = np.nonzero(items != NO_ITEM)
-    return csr_matrix((np.ones(row.size, dtype=np.float32), (row, items[row, place])), shape=(n_items, n_items))
+    return csr_matrix(
+        (np.ones(row.size, dtype=np.float32), (row, items[row, place])), shape=(n_items, n_items)
+    )
 
 
 def _co_likes(likes: SparseRows, pairs: SparseRows) -> NDArray[np.float64]:
