@@ -14,6 +14,7 @@ MAX_FOUND = 50
 LEAST_SCORE = 0.45
 
 _ARTICLES = "the|an?|l['’]|l[aeo]s?|un|une|il|lo|gli|i|el|los|las|der|die|das|den|det|het|de|o|os|as"
+_YEAR = r"[\s(]+(\d{4})\)?\s*$"
 # What has no accent to strip but has a plain spelling.
 _SPELLINGS = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"}
 
@@ -64,13 +65,16 @@ def _quoted(pattern: str) -> str:
 
 SEARCH_TITLES = f"""
 create or replace macro search_titles(query) as table
-with asked as (
-    select {folded(f"left(query::varchar, {MAX_QUERY_CHARACTERS})")} as wanted, {trigrams("wanted")} as runs
-), compared as (
+with given as (select left(query::varchar, {MAX_QUERY_CHARACTERS}) as text), readings as (
+    select {folded("text")} as wanted, null as released from given
+    union all
+    select {folded(f"regexp_replace(text, '{_YEAR}', '')")}, try_cast(regexp_extract(text, '{_YEAR}', 1) as integer)
+    from given where regexp_matches(text, '{_YEAR}')
+), asked as (select *, {trigrams("wanted")} as runs from readings), compared as (
     select t.movie_id, t.tmdb_id, t.title, t.year, t.folded, wanted,
            length(list_intersect(t.trigrams, runs)) as n_shared, length(runs) as n_runs,
            length(t.trigrams) as n_own, greatest(length(t.folded), length(wanted)) as longest
-    from titles as t, asked
+    from titles as t join asked on released is null or t.year = released
     where wanted is not null
 ), scored as (
     select *, case
@@ -93,5 +97,5 @@ group by movie_id, tmdb_id, title, year order by score desc, length(title), movi
 
 At most 50 movies, the best first, each once. 1 = the whole of a name; from 0.8 on the query's words stand in a name as
 they are; below, a name starts like the query, has few other letters (Damerau–Levenshtein distance), or shares runs of
-three letters. NULL and blank find nothing.
+three letters. A year at the query's end may be that of release. NULL and blank find nothing.
 """
