@@ -70,7 +70,7 @@ _RELEVANCE = Table(
             "precision_at_10 = share of neighbours among the 10 most co-liked; lift_difference and "
             "precision_difference = figure of the method − figure of against",
         ),
-        Column("against", "VARCHAR", "the method compared with; null where it is none", nullable=True),
+        Column("against", "VARCHAR", "the method compared with, or none"),
         Column("value", "DOUBLE", "the figure; null where nothing can be judged", nullable=True),
         replace(
             CI_LOW,

@@ -46,6 +46,14 @@ def relevance_rows(
             of_items = int(found.n[place]) if judgement is precision else n_movies[method]
             numbers = (float(series[place]) for series in (found.value, found.low, found.high))
             rows.append(
-                (method, names.get(metric, metric), against, *numbers, of_items, n_pairs[method], n_users)
+                (
+                    method,
+                    names.get(metric, metric),
+                    against or "none",
+                    *numbers,
+                    of_items,
+                    n_pairs[method],
+                    n_users,
+                )
             )
     return pd.DataFrame(rows, columns=TABLES["catalogue_relevance"].column_names)
