@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from recsys_assets.contracts import (
     catalogue,
+    catalogue_engine,
     catalogue_exploration,
     catalogue_neighbours,
     choices,
@@ -44,6 +45,7 @@ TABLES: dict[str, Table] = {
         raw,
         catalogue,
         catalogue_exploration,
+        catalogue_engine,
         catalogue_neighbours,
         exploration,
         split,
@@ -76,6 +78,10 @@ PUBLISHED = (
     "catalogue_eras",
     "catalogue_era_actors",
     "catalogue_top_directors",
+    "catalogue_figures",
+    "catalogue_cluster_evidence",
+    "catalogue_movie_clusters",
+    "catalogue_cluster_profiles",
     "catalogue_recall",
     "catalogue_relevance",
     "catalogue_claims",

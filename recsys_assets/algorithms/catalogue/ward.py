@@ -111,7 +111,9 @@ def cut(tree: WardTree, k: int) -> NDArray[np.int32]:
     return numbered
 
 
-def silhouettes(rows: Rows, partitions: Sequence[Numbers]) -> list[float]:
+def silhouettes(
+    rows: Rows, partitions: Sequence[NDArray[np.int32]], *, n_judged: int, seed: int
+) -> list[float]:
     """Mean silhouette (Rousseeuw 1987) of each partition, by Euclidean distance.
 
     s = (b − a) / max(a, b) with a row's mean distance a to the others of its cluster and b to the nearest other
@@ -120,26 +122,31 @@ def silhouettes(rows: Rows, partitions: Sequence[Numbers]) -> list[float]:
     Parameters
     ----------
     rows : shape (n_rows, n_columns)
-    partitions : shape (n_rows,) each, clusters from 0, none empty
+    partitions : shape (n_rows,) each, clusters from 0
+    n_judged : of more rows, a sample of so many is judged, as if there were no others
 
     Returns
     -------
     one for each partition; NaN for one cluster
     """
-    members = [_members(partition) for partition in partitions]
+    judged = sample_users(len(rows), size=n_judged, seed=seed)
+    rows, numbered = rows[judged], [_compressed(partition[judged]) for partition in partitions]
+    sizes = [np.bincount(partition) for partition in numbered]
+    members = [_members(partition) for partition in numbered]
     totals = np.zeros(len(partitions))
-    for start in range(0, len(rows), _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, len(rows)))
-        away = distances(rows[block], rows)
-        # Rounding leaves a row a little away from itself.
-        away[np.arange(block.size), block] = 0
-        totals += [
-            _silhouette(away @ of, p[block], np.bincount(p)).sum()
-            for of, p in zip(members, partitions, strict=True)
-        ]
+    with threadpool_limits(limits=1):
+        for start in range(0, len(rows), _BLOCK):
+            block = np.arange(start, min(start + _BLOCK, len(rows)))
+            away = distances(rows[block], rows)
+            # Rounding leaves a row a little away from itself.
+            away[np.arange(block.size), block] = 0
+            totals += [
+                _silhouette(away @ of, partition[block], size).sum()
+                for of, partition, size in zip(members, numbered, sizes, strict=True)
+            ]
     return [
-        float(total / len(rows)) if p.max() else float("nan")
-        for total, p in zip(totals, partitions, strict=True)
+        float(total / len(rows)) if size.size > 1 else float("nan")
+        for total, size in zip(totals, sizes, strict=True)
     ]
 
 
@@ -184,8 +191,7 @@ def weigh_cuts(
         return [Evidence(1, np.nan, 1.0, 1.0, chosen=True)]
     cuts = [cut(tree, k) for k in tried]
     shares = [np.bincount(clusters).min() / len(rows) for clusters in cuts]
-    with threadpool_limits(limits=1):
-        found = silhouettes(rows[judged], [_compressed(clusters[judged]) for clusters in cuts])
+    found = silhouettes(rows, cuts, n_judged=n_judged, seed=seed)
     grown = {"exact_up_to": exact_up_to, "n_groups": n_groups, "seed": seed}
     halves = _halves(rows[judged], tried, np.random.default_rng(seed), n_repeats, grown)
     agreements = np.mean(list(halves), axis=0)
