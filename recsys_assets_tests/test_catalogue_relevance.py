@@ -197,6 +197,14 @@ def test_what_the_judges_co_like_has_precision_one_and_planted_tastes_are_found(
     assert found == {"precision truth": 1, "precision learned": 1, "precision_difference truth learned": 0}
 
 
+def test_a_draw_of_a_small_group_counts_what_it_has():
+    likes, fold, group, _ = planted(2, 6, 4)
+    members = csr_matrix(np.eye(2)[group])
+    drawn = [random_neighbors(members, n=50, rng=np.random.default_rng(0))] * 2
+    found = precisions(likes, fold, {"mates": drawn}, k=3)
+    assert found["precision mates"] == 1  # 3 mates each, all of them co-liked; 47 places stay empty
+
+
 def test_precision_of_random_neighbours_is_that_of_chance():
     likes = likes_of(5, 400, 60)
     drawn = random_neighbors(one_group(60), n=50, rng=np.random.default_rng(5))

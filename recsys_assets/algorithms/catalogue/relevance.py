@@ -111,6 +111,7 @@ def neighbors_to_judge(
     vectors: Vectors,
     genres: SparseRows,
     partitions: Mapping[str, NDArray[np.integer]],
+    rivals: Mapping[str, Vectors],
     *,
     n: int,
     n_draws: int,
@@ -120,9 +121,10 @@ def neighbors_to_judge(
 ) -> dict[str, list[Items]]:
     """List neighbours of the same items by each method, from no knowledge to most, for the judges of each fold.
 
-    Methods are random, same_genre, same_‹partition› and content_‹partition›, content_global, content_global_near (the
-    neighbours of content_global whose cosine exceeds `near`) and collaborative, which alone learns from likes: from
-    those of the users of other folds. Random methods draw `n_draws` times n neighbours, so that chance weighs little.
+    Methods are random, same_genre, same_‹partition› and content_‹partition›, ‹vectors›_global and ‹vectors›_global_near
+    (of the former's neighbours those whose cosine exceeds `near`) for content and each rival, and collaborative, which
+    alone learns from likes: from those of the users of other folds. Random methods draw `n_draws` times n neighbours,
+    so that chance weighs little.
 
     Parameters
     ----------
@@ -131,9 +133,14 @@ def neighbors_to_judge(
     vectors : shape (n_items, n_dims)
     genres : shape (n_items, n_genres), an item has the genres that are stored
     partitions : clusters of the items by the name of the partition, each of shape (n_items,)
+    rivals : other vectors of the items, in the form of `vectors`, by name
     """
     rng = np.random.default_rng(seed)
-    closest, cosine = similar_items(vectors, n=n, eligible=np.ones(len(vectors), dtype=bool))
+    everything = np.ones(len(vectors), dtype=bool)
+    nearest = {
+        name: similar_items(own, n=n, eligible=everything)
+        for name, own in {"content": vectors, **rivals}.items()
+    }
     groups: dict[str, SparseRows] = {
         "random": csr_matrix(np.ones((len(vectors), 1), dtype=np.float32)),
         "same_genre": genres,
@@ -145,8 +152,11 @@ def neighbors_to_judge(
             f"content_{name}": neighbors_within_clusters(vectors, cluster, n=n)[0]
             for name, cluster in partitions.items()
         },
-        "content_global": closest,
-        "content_global_near": np.where(cosine > near, closest, NO_ITEM),
+        **{f"{name}_global": items for name, (items, _) in nearest.items()},
+        **{
+            f"{name}_global_near": np.where(cosine > near, items, NO_ITEM)
+            for name, (items, cosine) in nearest.items()
+        },
     }
     folds = range(int(fold.max(initial=0)) + 1)
     learned = [
@@ -237,10 +247,10 @@ def judge_precision(
 ) -> Judgement:
     """Return the share of neighbours that are among the k items most co-liked by the judging users.
 
-    The truth of an item in a fold is `co_liked_neighbors` of that fold's users; an item is judged where it has k
-    of them. A method's precision there is the share of its places that hold one, places without a neighbour included,
-    and a draw that is longer than k counts whole. Intervals are of judged items resampled with all their folds: they
-    say how sure a mean over items is, with the users' likes as they are.
+    The truth of an item in a fold is `co_liked_neighbors` of that fold's users; an item is judged where it has k of
+    them. A method's precision there is hits / max(k, n_listed) of its n_listed neighbours: places that stay empty are
+    misses, and of a draw of more than k it is what k of them would have on average. Intervals are of judged items
+    resampled with all their folds: they say how sure a mean over items is, with the users' likes as they are.
 
     Returns
     -------
@@ -253,8 +263,9 @@ def judge_precision(
         judged = (truth != NO_ITEM).all(axis=1)
         relevant = _adjacency(truth, likes.shape[1])
         for place, lists in enumerate(methods.values()):
-            hits = hit_matrix(lists[number], relevant).mean(axis=1)
-            shares[judged, place, number] = hits[judged]
+            hits = hit_matrix(lists[number], relevant).sum(axis=1)
+            n_listed = np.count_nonzero(lists[number] != NO_ITEM, axis=1)
+            shares[judged, place, number] = (hits / np.maximum(n_listed, k))[judged]
     of_items = _mean_of_folds(shares)
     where = {name: place for place, name in enumerate(methods)}
     contrast = [of_items[:, where[one]] - of_items[:, where[other]] for one, other in contrasts]

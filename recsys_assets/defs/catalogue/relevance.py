@@ -18,6 +18,9 @@ from recsys_assets.algorithms.catalogue.ward import CatalogueClusters, cut, grow
 from recsys_assets.algorithms.interactions import SparseRows, positions
 from recsys_assets.algorithms.sampling import sample_users
 from recsys_assets.contracts import TABLES
+from recsys_assets.defs.catalogue.clusters import WardConfig
+from recsys_assets.defs.catalogue.documents import STAGED, features_of
+from recsys_assets.defs.catalogue.features import PublishedConfig
 from recsys_assets.defs.catalogue.neighbors import GROUP
 from recsys_assets.defs.catalogue.relevance_rows import CONTRASTS, relevance_rows
 from recsys_assets.defs.common import artifact, dataset_asset
@@ -55,7 +58,7 @@ class RelevanceConfig(LikeConfig):
 @dataset_asset(
     group_name=GROUP,
     kinds={"duckdb", "table", "matplotlib"},
-    deps=["ratings", "catalogue_movies", "catalogue_genres"],
+    deps=["ratings", *STAGED],
     code_version=CODE,
     description=TABLES["catalogue_relevance"].comment,
 )
@@ -78,9 +81,10 @@ def catalogue_relevance(
         catalogue_features.vectors[known],
         _genres(project, dataset, tmdb_ids),
         {
-            "cluster_10": _ten_clusters(catalogue_features)[known],
+            "cluster_10": _published_clusters(catalogue_features, WardConfig.model_validate({}))[known],
             "cluster": catalogue_clusters.cluster[known],
         },
+        {"published": features_of(project, dataset, PublishedConfig.model_validate({})).vectors[known]},
         n=config.n,
         n_draws=config.n_draws,
         near=config.near,
@@ -97,10 +101,12 @@ def catalogue_relevance(
         confidence=CONFIDENCE,
         seed=config.seed,
     )
+    # Lists of a few near neighbours have mostly empty places: their precision would say how few they are.
+    whole = {name: lists for name, lists in methods.items() if not name.endswith("_near")}
     precision = judge_precision(
         likes,
         fold,
-        methods,
+        whole,
         k=config.n,
         damping=config.damping,
         contrasts=CONTRASTS,
@@ -129,9 +135,10 @@ def _likes(project: Project, dataset: str, config: RelevanceConfig) -> tuple[NDA
     return tmdb_ids, csr_matrix(matrix[sample_users(user_ids.size, size=config.max_users, seed=config.seed)])
 
 
-def _ten_clusters(features: CatalogueFeatures) -> NDArray[np.int32]:
-    """The published number of clusters, cut from the same vectors as the chosen one."""
-    tree = grow_ward_tree(features.vectors.astype(np.float64), exact_up_to=10_000, n_groups=1000, seed=0)
+def _published_clusters(features: CatalogueFeatures, grown: WardConfig) -> NDArray[np.int32]:
+    """As many clusters as others published, of the same vectors as the chosen ones."""
+    rows = features.vectors.astype(np.float64)
+    tree = grow_ward_tree(rows, exact_up_to=grown.exact_up_to, n_groups=grown.n_groups, seed=grown.seed)
     return cut(tree, min(PUBLISHED_CLUSTERS, tree.n_leaves))
 
 

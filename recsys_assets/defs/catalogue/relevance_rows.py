@@ -18,7 +18,8 @@ CONTRASTS = (
     ("content_cluster", "content_cluster_10"),
     ("same_cluster", "same_cluster_10"),
     ("content_global", "content_cluster"),
-    ("content_cluster", "same_genre"),
+    ("content_global", "published_global"),
+    ("content_global", "same_genre"),
 )
 """Methods whose difference is of interest: the first less the second."""
 
@@ -34,7 +35,10 @@ def relevance_rows(
     k : neighbours that precision is of
     """
     names = {"lift_ratio": "lift_over_same_genre", "precision": f"precision_at_{k}"}
-    n_pairs = {name: sum(np.count_nonzero(of != NO_ITEM) for of in lists) for name, lists in methods.items()}
+    n_pairs = {
+        name: round(float(np.mean([np.count_nonzero(of != NO_ITEM) for of in lists])))
+        for name, lists in methods.items()
+    }
     n_movies = {
         name: int(np.any([(of != NO_ITEM).any(axis=1) for of in lists], axis=0).sum())
         for name, lists in methods.items()
