@@ -21,11 +21,11 @@ with terms as (
     select cluster, count(*) as n_movies, avg(year) as mean_year
     from catalogue_movie_clusters join catalogue_movies using (tmdb_id) group by cluster
 ), counted as (
-    select cluster, kind, term, count(distinct tmdb_id) as n,
-           sum(n) over (partition by kind, term) as n_everywhere
+    select cluster, kind, term, count(distinct tmdb_id) as n
     from terms join catalogue_movie_clusters using (tmdb_id) group by all
 ), weighed as (
-    select cluster, kind, term, n / n_movies - n_everywhere / (select count(*) from catalogue_movie_clusters) as more
+    select cluster, kind, term,
+           n / n_movies - sum(n) over (partition by kind, term) / (select count(*) from catalogue_movie_clusters) as more
     from counted join sizes using (cluster)
 ), told as (
     select cluster, {told}
