@@ -114,6 +114,7 @@ PUBLISHED = (
     "user_clusters",
     "cluster_profiles",
     "cluster_similarity",
+    "model_versions",
     "versions",
     "publication",
 )

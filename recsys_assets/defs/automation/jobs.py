@@ -41,6 +41,7 @@ _groups = {
         ("catalogue",),
         "Metadata of movies: tables, exploration, features, clusters, neighbours, relevance.",
     ),
+    "lifecycle": (("lifecycle",), "Versions of the content engine, the champion among them, its lists."),
     "hybrid": (("hybrid",), "Weights, blended models, cold start, lists."),
     "classification": (
         ("classification",),

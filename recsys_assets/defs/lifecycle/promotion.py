@@ -35,17 +35,23 @@ FIGURE_OF = {
 """The figure that each gate looks at, and the column of its threshold in ``model_versions``."""
 
 
-def engine_figures(catalogue_figures: pd.DataFrame, catalogue_relevance: pd.DataFrame) -> dict[str, float]:
-    """What the gates look at: silhouette, lift over movies of the same genre, and the lower end of its interval."""
-    figures, relevance = catalogue_figures, catalogue_relevance
-    silhouette = figures[(figures["setting"] == "chosen") & (figures["name"] == "silhouette")]
-    lift = relevance[
-        (relevance["method"] == "content_global") & (relevance["metric"] == "lift_over_same_genre")
-    ]
+def engine_figures(evidence: pd.DataFrame, relevance: pd.DataFrame) -> dict[str, float]:
+    """What the gates look at: silhouette, lift over movies of the same genre, and the lower end of its interval.
+
+    NaN where a figure doesn't exist.
+
+    Parameters
+    ----------
+    evidence : the table ``catalogue_cluster_evidence``
+    relevance : the table ``catalogue_relevance``
+    """
+    of_neighbours = (relevance["method"] == "content_global") & (
+        relevance["metric"] == "lift_over_same_genre"
+    )
     return {
-        "silhouette": _only(silhouette["value"]),
-        "lift": _only(lift["value"]),
-        "lift_ci_low": _only(lift["ci_low"]),
+        "silhouette": _only(evidence.loc[evidence["chosen"].astype(bool), "silhouette"]),
+        "lift": _only(relevance.loc[of_neighbours, "value"]),
+        "lift_ci_low": _only(relevance.loc[of_neighbours, "ci_low"]),
     }
 
 
