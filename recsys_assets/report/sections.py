@@ -7,7 +7,15 @@ from typing import Final
 
 import pandas as pd
 
-from recsys_assets.report import catalogue_exploration, exploration, folds, likes, ratings
+from recsys_assets.report import (
+    catalogue_engine,
+    catalogue_exploration,
+    catalogue_relevance,
+    exploration,
+    folds,
+    likes,
+    ratings,
+)
 from recsys_assets.report.page import Section
 
 __all__ = ["OPTIONAL", "REPORTED", "more_sections"]
@@ -17,6 +25,8 @@ REPORTED: Final = (
     *likes.REPORTED,
     *exploration.REPORTED,
     *catalogue_exploration.REPORTED,
+    *catalogue_engine.REPORTED,
+    *catalogue_relevance.REPORTED,
 )
 """The tables that sections are made of."""
 OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
@@ -47,6 +57,10 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
     sections.append(_the_ratings(tables))
     if catalogue_exploration.is_there(tables):
         sections.append(catalogue_exploration.the_catalogue(tables))
+    if catalogue_engine.is_there(tables):
+        sections.append(catalogue_engine.the_engine(tables))
+    if catalogue_relevance.is_there(tables):
+        sections.append(catalogue_relevance.relevance(tables))
     return sections
 
 
