@@ -22,8 +22,8 @@ def lift_by_method(axes: Axes, relevance: pd.DataFrame) -> None:
     """Bars with intervals: lift of each method's neighbours over movies of the same genre, which is 1."""
     _bars(axes, relevance[relevance["metric"] == "lift_over_same_genre"], spec=".2f")
     axes.axvline(1.0, color=LIGHT["muted"], linestyle=":", linewidth=1.2)
-    axes.set_title("Liked together, against movies of the same genre")
-    axes.set_xlabel("Lift ÷ lift of movies of the same genre; whiskers are intervals over users")
+    axes.set_title("How often neighbours are liked together")
+    axes.set_xlabel("Lift ÷ lift of the same genre (ratio)")
 
 
 @plot(height=2.9)
@@ -32,7 +32,7 @@ def precision_by_method(axes: Axes, relevance: pd.DataFrame) -> None:
     rows = relevance[relevance["metric"].str.startswith("precision_at_")]
     _bars(axes, rows, spec=".1%")
     axes.set_title("Neighbours among the most co-liked")
-    axes.set_xlabel("Precision (share of the list); whiskers are intervals over movies")
+    axes.set_xlabel("Precision (share of the list)")
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, *, spec: str) -> None:
