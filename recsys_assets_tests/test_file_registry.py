@@ -72,6 +72,14 @@ def test_only_what_is_promoted_serves_and_what_served_is_archived(registry: File
     assert [one.decision for one in registry.versions()] == [REFUSED, PROMOTED, REFUSED, PROMOTED]
 
 
+def test_a_champion_that_falls_short_serves_on_until_another_is_promoted(registry: FileRegistry) -> None:
+    for decision in (PROMOTED, REFUSED):
+        registry.decide(registry.register(candidate()), decision)
+    assert (registry.champion(), stages(registry)) == (1, {1: "Production"})
+    registry.decide(registry.register(candidate(2)), PROMOTED)
+    assert stages(registry) == {1: "Archived", 2: "Production"}
+
+
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=12))
 def test_the_champion_is_whatever_was_promoted_last(

@@ -68,6 +68,10 @@ def test_the_lifecycle_is_that_of_files(registry: MlflowRegistry) -> None:
     ]
     registry.decide(2, PROMOTED)
     assert stages(registry) == {1: "Staging", 2: "Production", 3: "Staging", 4: "Archived"}
+    registry.decide(2, REFUSED)
+    assert registry.champion() == 2
+    registry.decide(4, PROMOTED)
+    assert stages(registry) == {1: "Staging", 2: "Archived", 3: "Staging", 4: "Production"}
     for name, array in engine_arrays(scale=3).items():
         assert_array_equal(registry.arrays(3)[name], array, strict=True)
 

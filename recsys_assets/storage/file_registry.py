@@ -1,7 +1,8 @@
 """The model registry in files: ``<folder>/<version>/{model.json, arrays.npz, …}`` and one ``aliases.json``.
 
-A version's folder appears whole, by one rename, and never changes. ``aliases.json`` holds the alias and all decisions
-and is replaced in one step, so that a killed run leaves the old champion or the new one, and readers need no lock.
+A version's folder appears whole, by one rename, and never changes. ``aliases.json`` holds the alias, all decisions and
+who has served. It is replaced in one step, so that a killed run leaves the old champion or the new one, and readers
+need no lock.
 A version without this project::
 
     versions = Path("data/models/tmdb-5000/content_engine")
@@ -62,8 +63,8 @@ class FileRegistry:
         return version
 
     def versions(self) -> list[ModelVersion]:
-        decisions = self._state()["decisions"]
-        return [self._version(number, decisions.get(str(number))) for number in self._numbers()]
+        state = self._state()
+        return [self._version(number, state) for number in self._numbers()]
 
     def champion(self) -> int | None:
         named = self._state()["aliases"].get(CHAMPION)
@@ -83,6 +84,7 @@ class FileRegistry:
             state["decisions"][str(version)] = asdict(decision)
             if decision.promoted:
                 state["aliases"][CHAMPION] = version
+                state["served"] = sorted({*state["served"], version})
             write_atomically(
                 self.folder / _ALIASES, json.dumps(state, indent=1, sort_keys=True, allow_nan=False)
             )
@@ -115,8 +117,9 @@ class FileRegistry:
         decided = (int(number) for number in self._state()["decisions"])
         return 1 + max((*self._numbers(), *decided), default=0)
 
-    def _version(self, number: int, decided: dict[str, Any] | None) -> ModelVersion:
+    def _version(self, number: int, state: dict[str, Any]) -> ModelVersion:
         known = self._description(number)
+        decided = state["decisions"].get(str(number))
         return ModelVersion(
             number,
             dt.datetime.fromisoformat(known["created_at"]),
@@ -124,6 +127,7 @@ class FileRegistry:
             known["data_version"],
             known["code_version"],
             None if decided is None else Decision(**decided),
+            number in state["served"],
         )
 
     def _description(self, version: int) -> dict[str, Any]:
@@ -140,11 +144,11 @@ class FileRegistry:
             return False
         return True
 
-    def _state(self) -> dict[str, dict[str, Any]]:
+    def _state(self) -> dict[str, Any]:
         path = self.folder / _ALIASES
         if not path.is_file():
-            return {"aliases": {}, "decisions": {}}
-        state: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+            return {"aliases": {}, "decisions": {}, "served": []}
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return state
 
 

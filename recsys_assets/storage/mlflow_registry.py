@@ -1,8 +1,8 @@
 """The model registry in MLflow, the optional extra: experiment, runs, PyFunc models, registered versions, an alias.
 
 A registration is one run of the experiment: parameters, metrics, tables and plots, and the model from code (never a
-pickle), which answers wherever MLflow loads it. The version's tag ``decision`` holds what was decided of it, the tag
-``stage`` repeats its stage for readers of MLflow's UI, the alias ``champion`` names the version that serves.
+pickle), which answers wherever MLflow loads it. The version's tag ``decision`` holds what was decided of it, the alias
+``champion`` names the version that serves, and the tag ``stage`` says which ones have served before.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class MlflowRegistry:
         return next((int(model.aliases[CHAMPION]) for model in found if CHAMPION in model.aliases), None)
 
     def decide(self, version: int, decision: Decision) -> None:
-        """Keep the decision as a tag, then move the alias if it is to promote, then write all stages anew.
+        """Keep the decision as a tag, then move the alias if it is to promote, then follow it with the stages.
 
         Raises
         ------
@@ -114,16 +114,13 @@ class MlflowRegistry:
         """
         if version not in {one.version for one in self.versions()}:
             raise PackageError(f"there is no version {version} of {self.name} in MLflow")
+        self._tag_stages()  # the writer before may have been killed between alias and stages
         with self._client() as client:
             _log_changed(client, self.name, version, decision)
             client.set_model_version_tag(self.name, str(version), "decision", decision_to_json(decision))
             if decision.promoted:
                 client.set_registered_model_alias(self.name, CHAMPION, str(version))
-        champion = self.champion()
-        stages = {str(one.version): stage_of(one, champion) for one in self.versions()}
-        with self._client() as client:
-            for number, stage in stages.items():
-                client.set_model_version_tag(self.name, number, "stage", stage)
+        self._tag_stages()
 
     def arrays(self, version: int) -> dict[str, np.ndarray[Any, Any]]:
         path = self.path(version)
@@ -168,6 +165,13 @@ class MlflowRegistry:
         except PackageError:
             return False
         return True
+
+    def _tag_stages(self) -> None:
+        champion = self.champion()
+        stages = {str(one.version): stage_of(one, champion) for one in self.versions()}
+        with self._client() as client:
+            for number, stage in stages.items():
+                client.set_model_version_tag(self.name, number, "stage", stage)
 
     def _experiment(self, client: Any) -> str:
         found = client.get_experiment_by_name(self.name)
@@ -256,6 +260,7 @@ def _version(found: Any) -> ModelVersion:
         found.tags["data_version"],
         found.tags["code_version"],
         decision_from_json(decided) if decided else None,
+        found.tags.get("stage") in ("Production", "Archived"),
     )
 
 

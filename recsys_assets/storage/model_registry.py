@@ -63,7 +63,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered version; ``decision`` is None where the run ended before it."""
+    """One registered version; ``decision`` is the last one, None where the run ended before it."""
 
     version: int
     created_at: dt.datetime
@@ -71,6 +71,8 @@ class ModelVersion:
     data_version: str
     code_version: str
     decision: Decision | None
+    served: bool
+    """Whether it was ever the champion."""
 
 
 class ModelRegistry(Protocol):
@@ -100,10 +102,10 @@ class ModelRegistry(Protocol):
 
 
 def stage_of(version: ModelVersion, champion: int | None) -> str:
-    """``Production`` is the champion, ``Archived`` what was promoted before it, ``Staging`` everything else."""
+    """``Production`` is the champion, ``Archived`` what was it before, ``Staging`` everything else."""
     if version.version == champion:
         return "Production"
-    return "Archived" if version.decision and version.decision.promoted else "Staging"
+    return "Archived" if version.served else "Staging"
 
 
 def with_data_version(versions: Iterable[ModelVersion], data_version: str) -> list[int]:
