@@ -17,7 +17,7 @@ from recsys_assets_tests.graph import NDCG_AT_10, World
 
 pytestmark = pytest.mark.slow
 
-SECONDS = {"ml-latest-small": 180, "ml-100k": 240, "mini-latest-small": 180}
+SECONDS = {"ml-latest-small": 180, "ml-100k": 240, "mini-latest-small": 180, "tmdb-5000": 270}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def ran(
 ) -> Ran:
     world = World.new(tmp_path_factory.mktemp(request.param) / "world")
     source = world.project.registry.dataset(request.param).source
-    lenders = [source.subset_of, source.genome_of] if source.subset_of else [request.param]
+    lenders = [source.subset_of or request.param, source.genome_of, source.catalogue_of]
     for name in filter(None, lenders):
         archive = datasets_folder / str(world.project.registry.entry(name).source.archive)
         if not archive.is_file():

@@ -54,8 +54,9 @@ REPORTED: Final = (
 
 def is_there(tables: Mapping[str, pd.DataFrame]) -> bool:
     """Tell whether the data set joins a catalogue that has movies."""
-    rows = tables[STATISTICS].set_index("statistic")["value"] if STATISTICS in tables else {}
-    return bool(rows.get("n_movies", 0))
+    if STATISTICS not in tables:
+        return False
+    return bool(tables[STATISTICS].set_index("statistic")["value"]["n_movies"])
 
 
 def the_catalogue(tables: Mapping[str, pd.DataFrame]) -> Section:
