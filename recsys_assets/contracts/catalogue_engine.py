@@ -22,11 +22,9 @@ _CATALOGUE_FIGURES = Table(
             "name",
             "VARCHAR",
             "n_movies, n_columns, n_text, n_genres, n_numbers; explained_share = part of the variance of the TF-IDF "
-            "columns that the components explain; silhouette = of Ward's clusters",
+            "columns that the components explain; silhouette, stability = of Ward's clusters, as in the evidence",
         ),
-        Column(
-            "k", "INTEGER", "number of clusters that a silhouette is of; 0 = not about clusters", minimum=0
-        ),
+        Column("k", "INTEGER", "number of clusters that the figure is of; 0 = not about clusters", minimum=0),
         Column("value", "DOUBLE", "the figure"),
         Column("claimed", "DOUBLE", "as its authors state it; null where they don't", nullable=True),
     ),

@@ -36,6 +36,7 @@ _NAMES: Final = {
     "n_numbers": "Numbers",
     "explained_share": "Explained variance of TF-IDF",
 }
+_OF_CLUSTERS: Final = ("silhouette", "stability")
 _FORMATS: Final = {
     "Clusters": ",d",
     "Movies": ",d",
@@ -107,7 +108,7 @@ def _features(figured: pd.DataFrame) -> pd.DataFrame:
     rows = figured[figured["name"].isin(_NAMES) | (figured["k"] == _COMPARED_K)]
     wide = rows.pivot(index="name", columns="setting", values="value")
     claimed = rows[rows["setting"] == PUBLISHED_SETTING].set_index("name")["claimed"]
-    names = [name for name in (*_NAMES, "silhouette") if name in wide.index]
+    names = [name for name in (*_NAMES, *_OF_CLUSTERS) if name in wide.index]
     cells = {
         column: [_figure(name, values.get(name)) for name in names]
         for column, values in (
@@ -116,14 +117,16 @@ def _features(figured: pd.DataFrame) -> pd.DataFrame:
             (f"{label(CHOSEN)} settings", wide[CHOSEN]),
         )
     }
-    shown = _NAMES | {"silhouette": f"Silhouette of {_COMPARED_K} clusters"}
+    shown = _NAMES | {name: f"{label(name)} of {_COMPARED_K} clusters" for name in _OF_CLUSTERS}
     return pd.DataFrame({"Figure": [shown[name] for name in names], **cells})
 
 
 def _figure(name: str, value: float | None) -> str:
     if value is None or pd.isna(value):
         return "–"
-    return format(value, {"explained_share": ".2%", "silhouette": ".4f"}.get(name, ",.0f"))
+    return format(
+        value, {"explained_share": ".2%", "silhouette": ".4f", "stability": ".2f"}.get(name, ",.0f")
+    )
 
 
 def _tried(evidence: pd.DataFrame) -> pd.DataFrame:

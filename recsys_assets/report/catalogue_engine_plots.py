@@ -18,8 +18,8 @@ __all__ = ["evidence_by_k", "explained_variance", "silhouette_by_k"]
 
 _TICKS: Final = (2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80, 120, 200)
 _SETTINGS: Final = {
-    CHOSEN: ("series-1", "o", "Chosen settings"),
-    PUBLISHED_SETTING: ("series-2", "s", "Published settings"),
+    CHOSEN: ("series-1", "o", "Chosen"),
+    PUBLISHED_SETTING: ("series-2", "s", "Published"),
 }
 
 
@@ -56,7 +56,7 @@ def silhouette_by_k(axes: Axes, figures: pd.DataFrame) -> None:
         rows = found[found["setting"] == setting].sort_values("k")
         axes.plot(rows["k"], rows["value"], f"-{marker}", color=LIGHT[color], label=name)
     for k, claimed in found[["k", "claimed"]].dropna().itertuples(index=False, name=None):
-        text = f"Claimed {claimed:.4f} at {k:g}"
+        text = f"Claimed ({k:g})"
         axes.axhline(claimed, color=LIGHT["muted"], linestyle=":", linewidth=1.2, label=text)
     _number_of_clusters(axes, found["k"])
     axes.set_ylim(bottom=min(0.0, *axes.get_ylim()))

@@ -1,16 +1,17 @@
 """Clusters of the catalogue's movies: one tree by Ward, the number of clusters by evidence, and who is in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
 from recsys_assets.algorithms.catalogue.ward import CatalogueClusters, cut, grow_ward_tree, weigh_cuts
-from recsys_assets.algorithms.clustering import Evidence
+from recsys_assets.algorithms.clustering import Evidence, Rows
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.catalogue.documents import STAGED
 from recsys_assets.defs.catalogue.profile_query import profile_query
@@ -58,6 +59,32 @@ class ProfileConfig(dg.Config):
     n_cast: int = Field(5, ge=0, description="places of the cast that count")
 
 
+def clustered(rows: Rows, config: WardConfig) -> tuple[list[Evidence], NDArray[np.int32]]:
+    """Evidence for each number, and the clusters of the chosen one; without movies neither has rows."""
+    if not len(rows):
+        return [], np.empty(0, dtype=np.int32)
+    grown = {"exact_up_to": config.exact_up_to, "n_groups": config.n_groups, "seed": config.seed}
+    tree = grow_ward_tree(rows, **grown)
+    evidence = weigh_cuts(
+        rows,
+        tree,
+        ks=config.ks,
+        min_stability=config.min_stability,
+        min_movies=config.min_movies,
+        n_repeats=config.n_repeats,
+        n_judged=config.n_judged,
+        **grown,
+    )
+    return evidence, cut(tree, next(one.k for one in evidence if one.chosen))
+
+
+def evidence_rows(evidence: Sequence[Evidence]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [(one.k, one.silhouette, one.stability, one.smallest, one.chosen) for one in evidence],
+        columns=TABLES["catalogue_cluster_evidence"].column_names,
+    )
+
+
 @dg.multi_asset(
     name="choose_catalogue_clusters",
     outs={
@@ -88,36 +115,14 @@ def choose_catalogue_clusters(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Grow one tree and cut it at each number; the number is chosen by silhouette and stability, never by ratings."""
     tmdb_ids, rows = catalogue_features.tmdb_ids, catalogue_features.vectors.astype(np.float64)
-    evidence, clusters = _clustered(rows, config)
-    table = pd.DataFrame(
-        [(one.k, one.silhouette, one.stability, one.smallest, one.chosen) for one in evidence],
-        columns=TABLES["catalogue_cluster_evidence"].column_names,
-    )
+    evidence, clusters = clustered(rows, config)
+    table = evidence_rows(evidence)
     made = CatalogueClusters(tmdb_ids, clusters)
     sizes = np.bincount(clusters).tolist()
     yield artifact(table, _shown(table))._replace(asset_key=dg.AssetKey("catalogue_cluster_evidence"))
     yield artifact(made, {"n_clusters": made.n_clusters, "sizes": sizes})._replace(
         asset_key=dg.AssetKey("catalogue_clusters")
     )
-
-
-def _clustered(rows: np.ndarray, config: WardConfig) -> tuple[list[Evidence], np.ndarray]:
-    """Evidence for each number, and the clusters of the chosen one; without movies neither has rows."""
-    if not len(rows):
-        return [], np.empty(0, dtype=np.int32)
-    grown = {"exact_up_to": config.exact_up_to, "n_groups": config.n_groups, "seed": config.seed}
-    tree = grow_ward_tree(rows, **grown)
-    evidence = weigh_cuts(
-        rows,
-        tree,
-        ks=config.ks,
-        min_stability=config.min_stability,
-        min_movies=config.min_movies,
-        n_repeats=config.n_repeats,
-        n_judged=config.n_judged,
-        **grown,
-    )
-    return evidence, cut(tree, next(one.k for one in evidence if one.chosen))
 
 
 def _shown(table: pd.DataFrame) -> dict[str, Any]:

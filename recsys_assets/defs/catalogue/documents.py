@@ -59,7 +59,7 @@ class FeaturesConfig(dg.Config):
     director: int = Field(1, ge=0, le=20, description="how often a director counts")
     writer: int = Field(1, ge=0, le=20, description="how often a writer counts")
     n_cast: int = Field(5, ge=0, le=1000, description="places of the cast that count")
-    min_movies: int = Field(2, ge=1, description="a term must occur with at least so many movies")
+    min_movies_per_term: int = Field(2, ge=1, description="a term must occur with at least so many movies")
     max_terms: int = Field(5000, ge=1, description="only the most frequent terms are kept")
     n_components: int = Field(200, ge=1, le=2000, description="dimensions that terms are reduced to")
     text_weight: float = Field(1.5, ge=0, description="weight of the text's components")
@@ -82,7 +82,7 @@ def features_of(project: Project, dataset: str, config: FeaturesConfig) -> Catal
     parts = Parts(
         text_components(
             _documents(project, dataset, config),
-            min_movies=config.min_movies,
+            min_movies=config.min_movies_per_term,
             max_terms=config.max_terms,
             n_components=config.n_components,
             seed=config.seed,

@@ -20,7 +20,7 @@ from recsys_assets.algorithms.sampling import sample_users
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.catalogue.clusters import WardConfig
 from recsys_assets.defs.catalogue.documents import STAGED, features_of
-from recsys_assets.defs.catalogue.features import PublishedConfig
+from recsys_assets.defs.catalogue.figures import PublishedConfig
 from recsys_assets.defs.catalogue.neighbors import GROUP
 from recsys_assets.defs.catalogue.relevance_rows import CONTRASTS, relevance_rows
 from recsys_assets.defs.common import artifact, dataset_asset
