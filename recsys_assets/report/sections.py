@@ -13,6 +13,7 @@ from recsys_assets.report import (
     catalogue_relevance,
     exploration,
     folds,
+    lifecycle,
     likes,
     ratings,
 )
@@ -27,6 +28,7 @@ REPORTED: Final = (
     *catalogue_exploration.REPORTED,
     *catalogue_engine.REPORTED,
     *catalogue_relevance.REPORTED,
+    *lifecycle.REPORTED,
 )
 """The tables that sections are made of."""
 OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
@@ -61,6 +63,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(catalogue_engine.the_engine(tables))
     if catalogue_relevance.is_there(tables):
         sections.append(catalogue_relevance.relevance(tables))
+    if lifecycle.is_there(tables):
+        sections.append(lifecycle.model_versions(tables))
     return sections
 
 
