@@ -12,6 +12,8 @@ MAX_QUERY_CHARACTERS = 200
 MAX_FOUND = 50
 # One swapped or wrong letter in a title of four still gets three quarters.
 LEAST_SCORE = 0.45
+# Who shares fewer runs of letters is not worth counting edits.
+LEAST_SHARED = 0.15
 
 _ARTICLES = "the|an?|l['’]|l[aeo]s?|un|une|il|lo|gli|i|el|los|las|der|die|das|den|det|het|de|o|os|as"
 _YEAR = r"[\s(]+(\d{4})\)?\s*$"
@@ -72,7 +74,7 @@ with given as (select left(query::varchar, {MAX_QUERY_CHARACTERS}) as text), rea
     from given where regexp_matches(text, '{_YEAR}')
 ), asked as (select *, {trigrams("wanted")} as runs from readings), compared as (
     select t.movie_id, t.tmdb_id, t.title, t.year, t.folded, wanted,
-           length(list_intersect(t.trigrams, runs)) as n_shared, length(runs) as n_runs,
+           length(list_filter(t.trigrams, lambda run: list_contains(runs, run))) as n_shared, length(runs) as n_runs,
            length(t.trigrams) as n_own, greatest(length(t.folded), length(wanted)) as longest
     from titles as t join asked on released is null or t.year = released
     where wanted is not null
@@ -84,7 +86,7 @@ with given as (select left(query::varchar, {MAX_QUERY_CHARACTERS}) as text), rea
         else greatest(
             0.65 * n_shared / n_runs + 0.3 * n_shared / (n_own + n_runs - n_shared),
             case when starts_with(folded, wanted) then 0.75 + 0.15 * length(wanted) / length(folded) else 0 end,
-            case when abs(length(folded) - length(wanted)) <= 0.4 * longest
+            case when n_shared >= {LEAST_SHARED} * n_runs and abs(length(folded) - length(wanted)) <= 0.4 * longest
                 then 0.95 - damerau_levenshtein(folded, wanted) / longest else 0 end
         ) end as score
     from compared
