@@ -199,6 +199,30 @@ def test_once_the_threshold_holds_again_the_next_generation_is_published(
     assert copy.stale("sample") == {}
 
 
+def test_a_model_that_fails_its_gate_warns_and_everything_else_is_published(
+    world: World, tmp_path: Path
+) -> None:
+    copy = world.copy(tmp_path / "world")
+    lists = "from similar_movies where method = 'content_global' order by all"
+    before = copy.published("sample", lists)
+    copy.edit(
+        "datasets.toml",
+        lambda text: text.replace("catalogue_silhouette_min = 0.05", "catalogue_silhouette_min = 0.99"),
+    )
+    spoken = recsys(copy, "run")
+    assert spoken.code == 0, spoken.err
+    [(figure, reason)] = copy.published("sample", "select silhouette, reason from model_versions")
+    assert reason == (
+        f"catalogue_silhouette_min: measured {figure:.4g}, must be >= 0.99 ({figure - 0.99:+.3g}); "
+        "the champion stays version 1"
+    )
+    assert f"gate on model_versions: {reason}" in spoken.err
+    assert copy.published("sample", "select generation from publication") == [(2,)]
+    assert len(before) > 1000
+    assert copy.published("sample", lists) == before
+    assert copy.stale("sample") == {}
+
+
 # Planted faults, all in one world.
 
 FAULTS = {
