@@ -94,10 +94,11 @@ def text_components(
     documents : n_movies lists of terms, as `movie_terms` makes them
     min_movies : a term must occur with at least that many movies
     max_terms : of the terms, only the most frequent are kept
-    n_components : fewer where there are fewer movies or terms; none where there are no terms
+    n_components : fewer where there are fewer movies or terms; none of fewer than two terms
     """
     n_movies_with = Counter(term for document in documents for term in set(document))
-    if max(n_movies_with.values(), default=0) < min_movies:
+    n_terms = min(max_terms, sum(n >= min_movies for n in n_movies_with.values()))
+    if n_terms < 2:
         return TextComponents(np.zeros((len(documents), 0)), np.zeros(0))
     vectorizer = TfidfVectorizer(analyzer=_as_it_is, min_df=min_movies, max_features=max_terms)
     tfidf = vectorizer.fit_transform(documents)

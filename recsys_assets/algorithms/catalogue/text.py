@@ -18,14 +18,13 @@ _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )
 _CLITIC: Final = re.compile(r"(?:n't|'[a-z]*)\b")
-_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _NO_SIGN: Final = re.compile(r"[\W_]+")
 
 
 def fold(text: str) -> str:
     """Take away case and accents: Amélie → amelie, STRAßE → strasse, Ødegård → odegard."""
-    parts = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    parts = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(part for part in parts if not unicodedata.combining(part)).translate(_LETTERS)
 
 
 def text_terms(text: str) -> list[str]:
@@ -34,8 +33,9 @@ def text_terms(text: str) -> list[str]:
     Case and accents are folded; a word is two letters or more, of whatever script; what an apostrophe cuts off (don't,
     he's) is dropped; scikit-learn's English stop words are left out; the rest is stemmed by `stem`.
     """
-    words = _WORD.findall(_CLITIC.sub(" ", fold(text)))
-    return [stem(word) for word in words if word not in ENGLISH_STOP_WORDS]
+    whole = _CLITIC.sub(" ", fold(text))
+    words = "".join(letter if letter.isalpha() else " " for letter in whole).split()
+    return [stem(word) for word in words if len(word) > 1 and word not in ENGLISH_STOP_WORDS]
 
 
 @cache
