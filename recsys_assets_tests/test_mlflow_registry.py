@@ -197,6 +197,12 @@ def test_a_writer_that_is_killed_leaves_the_old_champion(
     registry.decide(registry.register(candidate(2)), PROMOTED)
     assert registry.champion() == 2
     assert stages(registry) == {1: "Archived", 2: "Production"}
+    registry.register(candidate(3))
+    with registry._client() as client:
+        experiment = client.get_experiment_by_name(NAME)
+        states = [run.info.status for run in client.search_runs([experiment.experiment_id])]
+    assert states.count("KILLED") == (step == "log_model_artifacts")
+    assert "RUNNING" not in states
 
 
 @has_mlflow

@@ -73,7 +73,9 @@ class MlflowRegistry:
             "dagster_run_id": candidate.run_id,
         }
         with self._client() as client:
-            run = client.create_run(self._experiment(client), tags=tags).info
+            experiment = self._experiment(client)
+            self._end_killed_runs(client, experiment)
+            run = client.create_run(experiment, tags=tags).info
             model = _logged(client, run, candidate, tags)
             client.set_terminated(run.run_id)
             if not client.search_registered_models(self._filter):
@@ -179,6 +181,12 @@ class MlflowRegistry:
             return str(found.experiment_id)
         beside = None if _TRACKING_URI in os.environ else (self.folder / "artifacts").as_uri()
         return str(client.create_experiment(self.name, artifact_location=beside))
+
+    def _end_killed_runs(self, client: Any, experiment: str) -> None:
+        """End what runs on in MLflow's books; on a server it may be another machine's."""
+        if _TRACKING_URI not in os.environ:
+            for left in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+                client.set_terminated(left.info.run_id, "KILLED")
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
