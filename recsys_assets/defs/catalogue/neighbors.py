@@ -9,6 +9,7 @@ from pydantic import Field
 
 from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
 from recsys_assets.algorithms.catalogue.neighbors import (
+    EXACT,
     NeighborSearch,
     neighbor_recall,
     neighbors_within_clusters,
@@ -34,7 +35,10 @@ class NeighborsConfig(TopNConfig):
     """How many neighbours, and how they are searched for."""
 
     approximate_above: int = Field(
-        50_000, ge=1, description="with more movies the search is approximate, if the extra ann is installed"
+        100_000,
+        ge=1,
+        description="with more movies the search is approximate, if the extra ann is installed; "
+        "with 40 thousand the exact one is still the faster",
     )
     breadth: int = Field(64, ge=1, description="candidates that the approximate search keeps in view")
     n_sampled: int = Field(
@@ -76,12 +80,22 @@ def find_catalogue_neighbors(
     lists = {"content_global": everywhere.lists, "content_cluster": within}
     similar = pd.concat([_rows(method, own, tmdb_ids) for method, own in lists.items()], ignore_index=True)
     recall = _recall_rows(everywhere, within, config.n)
-    yield artifact(similar, {"search": everywhere.how})._replace(
+    yield artifact(similar, _how(everywhere, config))._replace(
         asset_key=dg.AssetKey("catalogue_similar_movies")
     )
     yield artifact(recall, {"recall": dict(zip(recall["search"], recall["recall"], strict=True))})._replace(
         asset_key=dg.AssetKey("catalogue_recall")
     )
+
+
+def _how(search: NeighborSearch, config: NeighborsConfig) -> dict[str, Any]:
+    large = len(search.lists[0]) > config.approximate_above
+    missing = " for want of the extra ann" if large and search.how == EXACT else ""
+    return {
+        "search": f"{search.how}{missing}",
+        "recall": search.recall,
+        "recall_measured_on": search.n_sampled,
+    }
 
 
 def _rows(method: str, lists: Lists, tmdb_ids: Ids) -> pd.DataFrame:
@@ -101,5 +115,5 @@ def _recall_rows(everywhere: NeighborSearch, within: Lists, n: int) -> pd.DataFr
         )
     for k in (k for k in CUT_OFFS if k <= n and n_movies > 1):
         recall = neighbor_recall(within[0][:, :k], everywhere.lists[0][:, :k])
-        rows.append(("content_cluster", k, recall, "exact", n_movies))
+        rows.append(("content_cluster", k, recall, EXACT, n_movies))
     return pd.DataFrame(rows, columns=TABLES["catalogue_recall"].column_names)
