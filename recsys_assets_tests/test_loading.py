@@ -509,7 +509,7 @@ CLEAN = {
             {"movie_id": 1, "title": "A", "cast": '[{"id": 1, "name": "\\u00e9, \\"x\\""}]'},
             {"movie_id": 2, "title": "B", "cast": "", "crew": "broken"},
         ),
-        "tmdb_posters": 'tmdbId,posterPath\n1,/a.jpg\n2,"/b,c.jpg"\n',
+        "tmdb_posters": 'tmdbId,posterPath\n1,/a.jpg\n2,"/b-c_D.png"\n',
     },
     "ml-100k": {
         "movies": b"".join(
@@ -673,6 +673,10 @@ def test_files_of_unlike_layouts_make_one_table(
         ("ml-1m", "ratings", "1::2::5::978300760::"),
         ("ml-1m", "movies", "1::A (1995)"),
         ("movielens-csv", "links", "1,tt0114709,862"),
+        ("movielens-csv", "tmdb_posters", "1,//evil.example/x.jpg"),
+        ("movielens-csv", "tmdb_posters", '1,/x.jpg?"onload=1'),
+        ("movielens-csv", "tmdb_credits", "1,Title,[]"),
+        ("movielens-csv", "tmdb_credits", 'one,Title,"[]","[]"'),
         ("movielens-csv", "genome_scores", "1,1,high"),
         ("movielens-csv", "tags", "1,2,a,b,1000000000"),
     ],

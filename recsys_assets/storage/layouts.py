@@ -139,6 +139,8 @@ _MOVIELENS_CSV = (
 
 _UNSIGNED = Field("BIGINT", r"\d*")
 _AMOUNT = Field("DOUBLE", rf"(?:{_NUMBER}(?:[eE][+-]?\d+)?)?")
+# It becomes part of an address: no other signs than TMDB's.
+_PATH = Field("VARCHAR", r"/[A-Za-z0-9_.-]+")
 _DAY = Field("VARCHAR", r"(?:\d{4}-\d\d-\d\d)?")
 
 
@@ -211,8 +213,8 @@ _TMDB = (
     _csv(
         "tmdb_posters",
         "tmdb_posters.csv",
-        {"tmdbId": _ID, "posterPath": _TEXT},
-        {"tmdb_id": "tmdbId", "poster_path": "trim(posterPath)"},
+        {"tmdbId": _ID, "posterPath": _PATH},
+        {"tmdb_id": "tmdbId", "poster_path": "posterPath"},
         optional=True,
     ),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from recsys_assets.contracts import MAX_ID
 from recsys_assets.storage.title_search import names, trigrams
 from recsys_assets.storage.warehouse import Select
 
@@ -28,12 +29,15 @@ def _parsed(column: str, shape: str) -> str:
     return f"try(from_json({column}, '{shape}'))"
 
 
-def _entries(table: str, column: str, needed: str) -> str:
-    """A row for each entry of a parsed list, with its number; ``whole`` = it has all that is needed."""
-    return f"""(
-        select tmdb_id, entry.*, number, coalesce({needed}, false) as whole
+def _entries(table: str, column: str, *texts: str, with_id: bool = True) -> str:
+    """A row for each entry of a parsed list, texts trimmed, with its number; ``whole`` = it has all of them."""
+    needed = [f"trim(entry.{text}) <> ''" for text in texts]
+    needed += [f"entry.id between 0 and {MAX_ID}"] * with_id
+    trimmed = ", ".join(f"trim(entry.{text}) as {text}" for text in texts)
+    return f"""
+        select tmdb_id, entry.* replace ({trimmed}), number, coalesce({" and ".join(needed)}, false) as whole
         from (select tmdb_id, unnest({column}) as entry, generate_subscripts({column}, 1) as number from {table})
-    )"""
+    """
 
 
 PARSED: Final = {
@@ -45,28 +49,10 @@ PARSED: Final = {
         select tmdb_id, {_parsed('"cast"', _CAST)} as cast_list, {_parsed("crew", _CREW)} as crew_list
         from tmdb_credits
     """,
-    "genre_entries": f"""
-        select * replace (trim(name) as name)
-        from {_entries("parsed_movies", "genre_list", "trim(entry.name) <> ''")}
-    """,
-    "keyword_entries": f"""
-        select * replace (trim(name) as name)
-        from {_entries("parsed_movies", "keyword_list", "entry.id >= 0 and trim(entry.name) <> ''")}
-    """,
-    "cast_entries": f"""
-        select * replace (trim(name) as name, coalesce(trim("character"), '') as "character")
-        from {_entries("parsed_credits", "cast_list", "entry.id >= 0 and trim(entry.name) <> ''")}
-    """,
-    "crew_entries": f"""
-        select * replace (trim(name) as name, trim(department) as department, trim(job) as job)
-        from {
-        _entries(
-            "parsed_credits",
-            "crew_list",
-            "entry.id >= 0 and trim(entry.name) <> '' and trim(entry.department) <> '' and trim(entry.job) <> ''",
-        )
-    }
-    """,
+    "genre_entries": _entries("parsed_movies", "genre_list", "name", with_id=False),
+    "keyword_entries": _entries("parsed_movies", "keyword_list", "name"),
+    "cast_entries": _entries("parsed_credits", "cast_list", "name"),
+    "crew_entries": _entries("parsed_credits", "crew_list", "name", "department", "job"),
     "credited": """
         select tmdb_id, id as person_id, name, gender, false as directs, true as acts
         from cast_entries semi join tmdb_movies using (tmdb_id) where whole
@@ -105,7 +91,7 @@ group by person_id order by person_id
 """
 _CATALOGUE_CAST: Final = """
 with entries as (
-    select tmdb_id, id as person_id, "character",
+    select tmdb_id, id as person_id, coalesce(trim("character"), '') as "character",
            row_number() over (partition by tmdb_id order by "order" nulls last, number) as position
     from cast_entries semi join tmdb_movies using (tmdb_id) where whole
 ), played as (
