@@ -20,7 +20,7 @@ _PLUMBING = (
     "recsys_assets.registry",
     "recsys_assets.settings",
 )
-_LIBRARIES = ("duckdb", "implicit", "numba", "numpy", "pandas", "scikit-learn", "scipy")
+_LIBRARIES = ("duckdb", "implicit", "numba", "numpy", "pandas", "scikit-learn", "scipy", "snowballstemmer")
 
 
 @cache

@@ -80,12 +80,13 @@ def grow_ward_tree(rows: Rows, *, exact_up_to: int, n_groups: int, seed: int) ->
     ----------
     rows : shape (n_rows, n_columns), at least one
     exact_up_to : with more rows than that, groups of KMeans of batches (Sculley 2010) are the leaves
-    n_groups : how many
+    n_groups : how many; fewer where KMeans leaves some empty
     """
     with threadpool_limits(limits=1):
         if len(rows) <= exact_up_to:
             joins = _pairs(linkage(rows, "ward")) if len(rows) > 1 else np.empty((0, 2), dtype=np.int64)
             return WardTree(np.arange(len(rows)), joins)
+        n_groups = min(n_groups, len(rows))
         groups = MiniBatchKMeans(n_groups, n_init=1, batch_size=4 * n_groups, random_state=seed)
         _, leaf, size = np.unique(groups.fit_predict(rows), return_inverse=True, return_counts=True)
         return WardTree(leaf, _join_groups(_centroids(rows, leaf), size))

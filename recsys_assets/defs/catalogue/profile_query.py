@@ -25,7 +25,7 @@ with terms as (
     from terms join catalogue_movie_clusters using (tmdb_id) group by all
 ), weighed as (
     select cluster, kind, term,
-           n / n_movies - sum(n) over (partition by kind, term) / (select count(*) from catalogue_movie_clusters) as more
+           n / n_movies - sum(n) over (partition by kind, term) / (select sum(n_movies) from sizes) as more
     from counted join sizes using (cluster)
 ), told as (
     select cluster, {told}
