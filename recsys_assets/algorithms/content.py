@@ -143,25 +143,32 @@ def content_features(genome: SparseRows, tfidf: SparseRows, *, genome_weight: fl
     return _side_by_side(genome, tfidf, "genome_weight", genome_weight)
 
 
-def with_catalogue(features: SparseRows, catalogue: SparseRows, *, catalogue_weight: float) -> SparseRows:
-    """Put the vectors of a catalogue's movies beside other features, as `content_features` does with the genome.
+def with_catalogue(
+    features: SparseRows, item: NDArray[np.integer], vectors: Vectors, *, catalogue_weight: float
+) -> SparseRows:
+    """Put a catalogue's vectors beside other features, as `content_features` does with the genome.
 
-    An item that the catalogue doesn't have keeps its other features. Where it has none of the items, the features
-    are given back as they are.
+    Of the vectors their mean is taken away, so that items aren't alike for being in the catalogue. An item that it
+    doesn't have keeps its other features; where it has none, the features are given back as they are.
 
     Parameters
     ----------
     features : shape (n_items, n_features), rows of unit length or zero
-    catalogue : shape (n_items, n_columns), rows of any length
-    catalogue_weight : share of the catalogue in the cosine of two items, 0 to 1
+    item : shape (n_known,), numbers of the items that the catalogue has, each once
+    vectors : shape (n_known, n_columns), of any length
+    catalogue_weight : share of the catalogue in the cosine of two items that it has, 0 to 1
 
     Raises
     ------
     ValueError
         If `catalogue_weight` is outside 0 to 1.
     """
-    joined = _side_by_side(_unit_rows(catalogue), features, "catalogue_weight", catalogue_weight)
-    return joined if catalogue.count_nonzero() else features
+    if not item.size:
+        return features
+    shape = features.shape[0], item.size
+    rows = csr_matrix((np.ones(item.size, dtype=np.float32), (item, np.arange(item.size))), shape=shape)
+    catalogue = _unit_rows(csr_matrix(rows @ csr_matrix(vectors - vectors.mean(axis=0))))
+    return _side_by_side(catalogue, features, "catalogue_weight", catalogue_weight)
 
 
 def embed_content(features: SparseRows, *, n_components: int, seed: int) -> ContentVectors:

@@ -4,7 +4,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from scipy.sparse import csr_matrix
 
 from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
 from recsys_assets.algorithms.content import (
@@ -17,9 +16,9 @@ from recsys_assets.algorithms.content import (
     tfidf_vectors,
     with_catalogue,
 )
-from recsys_assets.algorithms.embeddings import Embeddings
+from recsys_assets.algorithms.embeddings import Embeddings, Vectors
 from recsys_assets.algorithms.features import ItemFeatures
-from recsys_assets.algorithms.interactions import Ids, Interactions, SparseRows, positions
+from recsys_assets.algorithms.interactions import Ids, Interactions, Numbers, positions
 from recsys_assets.algorithms.topn import similar_items
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.common import artifact, dataset_asset
@@ -114,9 +113,9 @@ def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
             max_terms=config.max_terms,
         )
         known = content_features(genome_features.features, text.vectors, genome_weight=config.genome_weight)
-        joined = _of_items(catalogue_features, genome_features.item_ids, project, partition_of(context))
+        item, joined = _of_items(catalogue_features, genome_features.item_ids, project, partition_of(context))
         vectors = embed_content(
-            with_catalogue(known, joined, catalogue_weight=config.catalogue_weight),
+            with_catalogue(known, item, joined, catalogue_weight=config.catalogue_weight),
             n_components=config.n_components,
             seed=config.seed,
         )
@@ -125,17 +124,15 @@ def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
     return content_vectors
 
 
-def _of_items(catalogue: CatalogueFeatures, item_ids: Ids, project: Project, dataset: str) -> SparseRows:
-    """The catalogue's vectors of the data set's movies, shape (n_items, n_columns); most rows may be empty."""
+def _of_items(
+    catalogue: CatalogueFeatures, item_ids: Ids, project: Project, dataset: str
+) -> tuple[Numbers, Vectors]:
+    """Numbers of the data set's movies that the catalogue has, and their vectors there."""
     pairs = project.warehouse.arrays(
         dataset, "select tmdb_id, movie_id from catalogue_movies where movie_id is not null order by tmdb_id"
     )
     known = positions(catalogue.tmdb_ids, pairs["tmdb_id"], what="tmdb_id")
-    item = positions(item_ids, pairs["movie_id"], what="movie_id")
-    chosen = csr_matrix(
-        (np.ones(item.size, dtype=np.float32), (item, known)), shape=(item_ids.size, catalogue.tmdb_ids.size)
-    )
-    return csr_matrix(chosen @ csr_matrix(catalogue.vectors))
+    return positions(item_ids, pairs["movie_id"], what="movie_id"), catalogue.vectors[known]
 
 
 def _content_profiles(fit: Fit) -> dg.AssetsDefinition:
