@@ -24,7 +24,7 @@ from rich.table import Table
 
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
-from recsys_assets.settings import data_folder, project_folder
+from recsys_assets.settings import SettingsError, data_folder, lifecycle_store, project_folder
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 
 __all__ = ["app", "main"]
@@ -47,7 +47,7 @@ def main() -> None:
     """Run the command; what a user can mend becomes one line on stderr and exit code 1."""
     try:
         app()
-    except (RegistryError, NotPublishedError, NotFoundError, FileNotFoundError) as error:
+    except (RegistryError, SettingsError, NotPublishedError, NotFoundError, FileNotFoundError) as error:
         _complain(str(error))
         sys.exit(1)
 
@@ -60,6 +60,7 @@ def run(
 ) -> None:
     """Bring a data set up to date: raw files to published tables, through all gates."""
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    lifecycle_store()
     started = time.monotonic()
     with err.status("Reading the graph …"):
         # Dagster and the models take seconds to import: not before they are needed.

@@ -16,7 +16,11 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["archives_folder", "data_folder", "lifecycle_store", "project_folder"]
+__all__ = ["SettingsError", "archives_folder", "data_folder", "lifecycle_store", "project_folder"]
+
+
+class SettingsError(ValueError):
+    """An environment variable says what can't be; the message names it and what it may be."""
 
 
 def project_folder() -> Path:
@@ -51,10 +55,10 @@ def lifecycle_store() -> str:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If RECSYS_LIFECYCLE names something else.
     """
     named = os.environ.get("RECSYS_LIFECYCLE") or ("mlflow" if find_spec("mlflow") else "files")
     if named not in ("files", "mlflow"):
-        raise ValueError(f"RECSYS_LIFECYCLE is {named!r}: set it to files or mlflow, or leave it unset")
+        raise SettingsError(f"RECSYS_LIFECYCLE is {named!r}: set it to files or mlflow, or leave it unset")
     return named

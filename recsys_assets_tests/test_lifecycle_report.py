@@ -56,6 +56,8 @@ def test_why_this_run_s_version_does_not_serve_is_said_and_escaped() -> None:
     assert section.finding == "Version 1 serves. Version 2 was not promoted: lift <1."
     assert "lift <1" not in section.html
     assert "lift &lt;1" in section.html
+    shrunk = model_versions(versions(SERVING | REFUSED))
+    assert shrunk.finding == "Version 1 serves. Version 1 would not be promoted any more: lift <1."
     old = model_versions(versions(SERVING, REFUSED | {"candidate": False}))
     assert old.finding == "Version 1 serves."
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from numpy.testing import assert_array_equal
 
-from recsys_assets.settings import lifecycle_store
+from recsys_assets.settings import SettingsError, lifecycle_store
 from recsys_assets.storage.mlflow_registry import MlflowRegistry
 from recsys_assets.storage.model_registry import stage_of
 from recsys_assets.storage.packages import PackageError
@@ -263,5 +263,5 @@ def test_mlflow_keeps_versions_where_it_is_installed_unless_told_otherwise(
 
 def test_a_store_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_LIFECYCLE", "wandb")
-    with pytest.raises(ValueError, match="RECSYS_LIFECYCLE is 'wandb': set it to files or mlflow"):
+    with pytest.raises(SettingsError, match="RECSYS_LIFECYCLE is 'wandb': set it to files or mlflow"):
         lifecycle_store()

@@ -64,11 +64,10 @@ def model_versions(tables: Mapping[str, pd.DataFrame]) -> Section:
 
 def _finding(versions: pd.DataFrame) -> str:
     """Who serves, and what was said of this run's version if it is another or fell short."""
-    champion = versions.loc[versions["alias"].notna(), "version"]
-    serves = f"Version {int(champion.iloc[0])} serves." if len(champion) else "No version serves yet."
+    champion = versions.loc[versions["alias"].notna(), "version"].tolist()
+    serves = f"Version {champion[0]} serves." if champion else "No version serves yet."
     refused = versions[versions["candidate"].astype(bool) & (versions["decision"] == "not promoted")]
-    told = [
-        f" Version {version} was not promoted: {reason}."
-        for version, reason in zip(refused["version"], refused["reason"], strict=True)
-    ]
-    return serves + "".join(told)
+    for version, reason in zip(refused["version"], refused["reason"], strict=True):
+        fate = "would not be promoted any more" if [version] == champion else "was not promoted"
+        serves += f" Version {version} {fate}: {reason}."
+    return serves

@@ -41,6 +41,7 @@ from recsys_assets.storage.model_registry import Candidate
 # Another store has versions of its own: what is registered in one is not in the other.
 CODE = f"{code_version(__name__)}-{lifecycle_store()}"
 CODE_SHOWN = f"{code_version(__name__, 'recsys_assets.report.catalogue_engine_plots')}-{lifecycle_store()}"
+KIND = {"mlflow": "mlflow", "files": "file"}[lifecycle_store()]
 GROUP = "lifecycle"
 VERSION = dg.AssetKey("content_engine_version")
 NOTHING = "no catalogue"
@@ -55,7 +56,7 @@ STEPS: dict[str, tuple[str, type[dg.Config]]] = {
 
 @dataset_asset(
     group_name=GROUP,
-    kinds={"file", "mlflow"},
+    kinds={"numpy", KIND},
     deps=["catalogue_movies", *EVIDENCE],
     code_version=CODE_SHOWN,
 )
@@ -96,7 +97,7 @@ def content_engine_version(
 
 @dataset_asset(
     group_name=GROUP,
-    kinds={"duckdb", "table", "mlflow"},
+    kinds={"duckdb", "table", KIND},
     deps=[VERSION, "gate_thresholds"],
     code_version=CODE,
     description=TABLES["model_versions"].comment,
@@ -125,7 +126,7 @@ def model_versions(
 
 @dataset_asset(
     group_name=GROUP,
-    kinds={"numpy", "mlflow"},
+    kinds={"numpy", KIND},
     deps=["model_versions"],
     io_manager_key="arrays",
     code_version=CODE,
