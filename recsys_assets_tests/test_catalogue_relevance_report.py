@@ -40,6 +40,7 @@ def made_recall():
 
 def made_figures(n_movies=4803, n_columns=224, explained=0.2558, silhouette=0.0838):
     figures = {("n_movies", 0): n_movies, ("n_columns", 0): n_columns, ("explained_share", 0): explained}
+    figures |= {("n_text", 0): 200, ("n_genres", 0): 20, ("n_numbers", 0): 4}
     figures |= {("silhouette", 10): silhouette, ("silhouette", 2): 0.5}
     rows = [("published", name, k, float(value), None) for (name, k), value in figures.items()]
     rows.append(("chosen", "silhouette", 10, 0.9, None))
@@ -75,6 +76,10 @@ def test_a_figure_that_is_off_is_not_reproduced(place, other):
     verdicts = judged(made_figures(**other))["verdict"].tolist()
     assert verdicts[place] == "not reproduced"
     assert verdicts.count("reproduced") == 2
+
+
+def test_the_claimed_number_of_clusters_is_set_beside_the_others():
+    assert "1 of the 1 other numbers" in judged()["why"][2]
 
 
 def test_a_published_figure_that_is_missing_is_not_reproduced():
