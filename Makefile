@@ -47,7 +47,7 @@ sample: $(VENV)/.ready ## write data/sample again from its generator
 	$(BIN)/python -m recsys_assets.sample
 
 clean: ## remove everything the graph has made; the inbox and appended ratings stay
-	rm -rf $(foreach folder,raw downloads warehouse artifacts models published reports dagster bench,$(DATA)/$(folder))
+	rm -rf $(foreach folder,raw downloads warehouse artifacts models mlflow published reports dagster bench,$(DATA)/$(folder))
 
 # uv comes from the lock too, so that every byte of the environment is checked against a hash.
 $(VENV)/.ready: requirements.lock pyproject.toml

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
-from recsys_assets.settings import data_folder, project_folder
+from recsys_assets.settings import SettingsError, data_folder, lifecycle_store, project_folder
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 from recsys_assets.storage.publishing import NoGenerationError, Publisher
 
@@ -48,7 +48,14 @@ def main() -> None:
     """Run the command; what a user can mend becomes one line on stderr and exit code 1."""
     try:
         app()
-    except (RegistryError, NotPublishedError, NotFoundError, NoGenerationError, FileNotFoundError) as error:
+    except (
+        RegistryError,
+        SettingsError,
+        NotPublishedError,
+        NotFoundError,
+        NoGenerationError,
+        FileNotFoundError,
+    ) as error:
         _complain(str(error))
         sys.exit(1)
 
@@ -61,6 +68,7 @@ def run(
 ) -> None:
     """Bring a data set up to date: raw files to published tables, through all gates."""
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    lifecycle_store()
     started = time.monotonic()
     with err.status("Reading the graph …"):
         # Dagster and the models take seconds to import: not before they are needed.
@@ -104,6 +112,8 @@ def run(
         )
         err.print(f"{fate}. Run {outcome.run_id}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
+    for problem in outcome.problems:
+        err.print(f"[yellow]recsys:[/] {escape(problem)}", highlight=False, soft_wrap=True)
     out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
     _summary(dataset)
 
@@ -135,7 +145,9 @@ def stars(
 def similar(
     movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
     dataset: Dataset = "sample",
-    method: Annotated[str, typer.Option(help="als, svdpp, content or genome")] = "als",
+    method: Annotated[
+        str, typer.Option(help="als, svdpp, content, genome, content_global, content_cluster")
+    ] = "als",
     n: Length = 10,
 ) -> None:
     """Show the movies nearest to a movie."""
@@ -189,6 +201,31 @@ def rollback(
     """Withdraw the current publication: an older generation answers again until the next one is published."""
     restored = _publisher(dataset).roll_back(to=to, reason=reason)
     out.print(f"{dataset}: generation {restored.number} is current again.")
+
+
+@app.command()
+def models(dataset: Dataset = "sample") -> None:
+    """List the versions of the content engine: which one serves, and why the others don't."""
+    versions = _publication(dataset).models()
+    if not versions:
+        out.print(f"{dataset}: no version of a content engine; it needs a catalogue to learn from.")
+        return
+    table = Table(title=f"content engine of {dataset}", title_justify="left", box=SIMPLE)
+    for heading in ("version", "stage", "silhouette", "lift", "from", "decision", "registered"):
+        table.add_column(heading, justify="right" if heading in ("silhouette", "lift", "from") else "left")
+    for version, stage, alias, silhouette, lift, low, decision, _, created_at in versions:
+        table.add_row(
+            str(version),
+            f"{stage}, {alias}" if alias else stage,
+            _figure(silhouette, ".4f"),
+            _figure(lift, ".2f"),
+            _figure(low, ".2f"),
+            decision,
+            f"{created_at:%Y-%m-%d %H:%M} UTC",
+        )
+    out.print(table)
+    for version, *_, reason, _ in versions:
+        out.print(f"{version}: {escape(reason or 'the run ended before the decision')}", soft_wrap=True)
 
 
 @app.command()

@@ -43,6 +43,8 @@ class Source(_Strict):
     """A data set from whose files the graph cuts this one."""
     genome_of: str | None = None
     """For a subset: the data set or catalogue that lends its tag genome."""
+    catalogue_of: str | None = None
+    """The catalogue or data set whose TMDB files are joined, in place of the entry's own."""
     n_movies: Annotated[int, Field(ge=1)] = 100
     """For a subset: how many movies, the most rated first, those with a tag genome before those without."""
 
@@ -89,14 +91,28 @@ class Registry(_Strict):
 
     @model_validator(mode="after")
     def _sources_exist(self) -> Registry:
+        twice = sorted(self.datasets.keys() & self.catalogues.keys())
+        if twice:
+            raise ValueError(f"{twice[0]!r} is a data set and a catalogue: give each entry a name of its own")
         for spec in (*self.datasets.values(), *self.catalogues.values()):
-            for field in ("subset_of", "genome_of"):
+            for field in ("subset_of", "genome_of", "catalogue_of"):
                 name = getattr(spec.source, field)
                 if name and name not in self.datasets and name not in self.catalogues:
                     raise ValueError(f"{spec.name}.source.{field}: {name!r} has no entry")
                 if name and self.entry(name).source.subset_of:
                     raise ValueError(f"{spec.name}.source.{field}: {name!r} is itself a subset")
+            self._check_catalogue(spec)
         return self
+
+    def _check_catalogue(self, spec: DatasetSpec) -> None:
+        name = spec.source.catalogue_of
+        if name and self.entry(name).source.catalogue_of:
+            raise ValueError(f"{spec.name}.source.catalogue_of: {name!r} has its catalogue from elsewhere")
+        if name and self.entry(name).layout != spec.layout:
+            raise ValueError(
+                f"{spec.name}.source.catalogue_of: the layout of {name!r} is {self.entry(name).layout}, "
+                f"not {spec.layout}"
+            )
 
 
 def load_registry(path: Path) -> Registry:

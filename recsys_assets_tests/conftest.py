@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import settings
 
 from recsys_assets.settings import archives_folder
+
+# Versions of models go to files, whatever is installed here, but where a test asks for MLflow.
+os.environ["RECSYS_LIFECYCLE"] = "files"
 
 # A shared machine's pauses would fail examples that have nothing wrong with them.
 settings.register_profile("recsys", deadline=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys_assets.defs.evaluation.gates import GATES
+from recsys_assets.defs.evaluation.gates import GATES, PROMOTION
 from recsys_assets_tests.graph import World
 
 __all__ = ["FOLDS", "MOVIES", "NEWCOMER", "RATINGS", "USERS", "world_of"]
@@ -61,7 +61,7 @@ def world_of(root: Path, layout: str) -> World:
     files.mkdir()
     {"ml-100k": _write_100k, "ml-1m": _write_1m}[layout](files)
     world.data.mkdir()
-    off = "\n".join(f'{gate} = "off"' for gate in GATES)
+    off = "\n".join(f'{gate} = "off"' for gate in (*GATES, *PROMOTION))
     entry = f'title = "Made"\nlayout = "{layout}"\nlicence = "made"\nsource = {{ folder = "{files}" }}'
     (world.data / "datasets.toml").write_text(f"[gates]\n{off}\n[datasets.{layout}]\n{entry}\n")
     return world

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from recsys_assets import cli
-from recsys_assets.defs.evaluation.gates import GATES
+from recsys_assets.defs.evaluation.gates import GATES, PROMOTION
 from recsys_assets.settings import project_folder
 from recsys_assets_tests.graph import Spoken, World, cross_validated, finished, recsys, slow
 
@@ -103,6 +103,25 @@ def test_the_summary_shows_errors_over_folds_where_they_were_measured(
         mean, spread = errors[model, "rmse"], errors[model, "rmse_std"]
         assert found[model][-3:] == [f"{mean:.4f}", "±", f"{spread:.4f}"]
     assert found["content_knn"][-1] == "–"  # knows nothing of folds
+
+
+def test_the_versions_of_the_content_engine_are_listed_with_their_reasons(world: World) -> None:
+    spoken = recsys(world, "models")
+    assert spoken.code == 0, spoken.err
+    [(stage, silhouette, lift, low, decision, reason)] = world.published(
+        "sample", "select stage, silhouette, lift, lift_ci_low, decision, reason from model_versions"
+    )
+    assert (stage, decision) == ("Production", "promoted")
+    [row] = [line.split() for line in spoken.out.splitlines() if line.split()[:1] == ["1"]]
+    assert row[1:7] == [
+        "Production,",
+        "champion",
+        f"{silhouette:.4f}",
+        f"{lift:.2f}",
+        f"{low:.2f}",
+        "promoted",
+    ]
+    assert f"1: {reason}" in spoken.out
 
 
 def test_the_stars_of_a_user_are_the_published_ones(world: World) -> None:
@@ -227,13 +246,17 @@ def test_help_names_every_command() -> None:
         (["top", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["similar", "1", "--dataset", "mini"], "mini has not been published yet"),
         (["report", "--dataset", "mini"], "mini has not been published yet"),
+        (["models", "--dataset", "mini"], "mini has not been published yet"),
         (["stars", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["stars", "1", "--dataset", "nope"], "no data set 'nope' in datasets.toml"),
         (
             ["top", "1", "--strategy", "best"],
             "no strategy 'best' in sample; there are als, cluster_hybrid, content",
         ),
-        (["similar", "1", "--method", "best"], "no method 'best' in sample; there are als, content, genome"),
+        (
+            ["similar", "1", "--method", "best"],
+            "no method 'best' in sample; there are als, content, content_cluster",
+        ),
         (["similar", "no such movie"], "no movie 'no such movie' in sample"),
         (["similar", "9" * 60], f"no movie '{'9' * 60}' in sample"),
         (["similar", "[/] [red]"], "no movie '[/] [red]' in sample"),
@@ -327,10 +350,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.Com
     world = World(tmp_path_factory.mktemp("own"))
     world.data.mkdir()
     own_ratings(world.root / "my ratings")
-    off = ", ".join(f'{gate} = "off"' for gate in GATES)
+    off = ", ".join(f'{gate} = "off"' for gate in (*GATES, *PROMOTION))
     (world.data / "datasets.toml").write_text(
         "[gates]\n"
-        + "".join(f"{gate} = 0.0\n" for gate in GATES)
+        + "".join(f"{gate} = 0.0\n" for gate in (*GATES, *PROMOTION))
         + '[datasets.mine]\ntitle = "Mine"\nlayout = "movielens-csv"\nlicence = "mine"\n'
         + f'source = {{ folder = "{world.root / "my ratings"}" }}\ngates = {{ {off} }}\n'
     )

@@ -16,6 +16,7 @@ from recsys_assets.algorithms.content import (
     item_terms,
     tfidf_vectors,
     user_profiles,
+    with_catalogue,
 )
 from recsys_assets.algorithms.interactions import build_interactions
 
@@ -108,6 +109,24 @@ def test_an_item_without_a_genome_keeps_its_text():
     assert_allclose(joined[:, 5:].toarray(), text.toarray(), rtol=1e-6)
     with pytest.raises(ValueError, match=r"got 1\.5"):
         content_features(text, text, genome_weight=1.5)
+
+
+def test_a_catalogue_adds_its_share_to_the_cosine_of_items_that_it_has():
+    text = tfidf_vectors(DOCUMENTS, min_items=1, max_terms=10).vectors
+    item, known = np.array([1, 0, 2]), np.array([[4.0, 3], [1, 7], [1, 2]], dtype=np.float32)  # mean 2, 4
+    joined = with_catalogue(text, item, known, catalogue_weight=0.25)
+    cosine = (joined @ joined.T).toarray()
+    centred = np.array([-1, 3]) @ np.array([2, -1]) / np.sqrt(10 * 5)
+    assert cosine[0, 1] == pytest.approx(0.25 * centred + 0.75 * (text @ text.T)[0, 1], rel=1e-5)
+    assert_allclose(joined[3, 2:].toarray(), text[3].toarray(), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"catalogue_weight .* got -0\.1"):
+        with_catalogue(text, item, known, catalogue_weight=-0.1)
+
+
+def test_without_a_catalogue_features_are_the_same_to_the_bit():
+    text = tfidf_vectors(DOCUMENTS, min_items=1, max_terms=10).vectors
+    nothing = np.empty(0, dtype=np.int64), np.empty((0, 5), dtype=np.float32)
+    assert with_catalogue(text, *nothing, catalogue_weight=0.5) is text
 
 
 def test_few_features_are_kept_exactly():

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from recsys_assets.algorithms.embeddings import Embeddings
-from recsys_assets.defs.evaluation.gates import GATES, Measured, judge
+from recsys_assets.defs.evaluation.gates import GATES, PROMOTION, Measured, judge
 from recsys_assets.storage.arrays import load_artifact, save_artifact
 from recsys_assets_tests.graph import World, downstream, every_check, finished, leaking, recsys
 
@@ -30,7 +30,7 @@ def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
 
 # Judging.
 
-OFF = dict.fromkeys(GATES, "off")
+OFF = dict.fromkeys([*GATES, *PROMOTION], "off")
 
 
 def measured(**changed: object) -> Measured:
@@ -119,11 +119,11 @@ def test_a_threshold_that_guards_nothing_and_a_gate_without_threshold_are_refuse
     with pytest.raises(ValueError, match="look at 'als_ndcg_min'"):
         judge(measured(), OFF | {"als_ndcg_min": 0.1})
     with pytest.raises(ValueError, match="look at 'ratings_min'"):
-        judge(measured(), {name: "off" for name in GATES if name != "ratings_min"})
+        judge(measured(), {name: "off" for name in OFF if name != "ratings_min"})
 
 
 def test_every_gate_has_a_threshold_in_the_registry(world: World) -> None:
-    assert world.project.registry.dataset("sample").gates.keys() == GATES.keys()
+    assert world.project.registry.dataset("sample").gates.keys() == OFF.keys()
 
 
 # A threshold that is not reached.
@@ -196,6 +196,30 @@ def test_once_the_threshold_holds_again_the_next_generation_is_published(
     assert spoken.code == 0, spoken.err
     assert f"{len(downstream('gate_thresholds'))} of" in spoken.out
     assert copy.published("sample", "select generation from publication") == [(2,)]
+    assert copy.stale("sample") == {}
+
+
+def test_a_model_that_fails_its_gate_warns_and_everything_else_is_published(
+    world: World, tmp_path: Path
+) -> None:
+    copy = world.copy(tmp_path / "world")
+    lists = "from similar_movies where method = 'content_global' order by all"
+    before = copy.published("sample", lists)
+    copy.edit(
+        "datasets.toml",
+        lambda text: text.replace("catalogue_silhouette_min = 0.05", "catalogue_silhouette_min = 0.99"),
+    )
+    spoken = recsys(copy, "run")
+    assert spoken.code == 0, spoken.err
+    [(figure, reason)] = copy.published("sample", "select silhouette, reason from model_versions")
+    assert reason == (
+        f"catalogue_silhouette_min: measured {figure:.4g}, must be >= 0.99 ({figure - 0.99:+.3g}); "
+        "the champion stays version 1"
+    )
+    assert f"gate on model_versions: {reason}" in spoken.err
+    assert copy.published("sample", "select generation from publication") == [(2,)]
+    assert len(before) > 1000
+    assert copy.published("sample", lists) == before
     assert copy.stale("sample") == {}
 
 

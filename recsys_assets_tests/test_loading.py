@@ -24,6 +24,7 @@ from recsys_assets.storage.archives import extract
 from recsys_assets.storage.layouts import LAYOUTS, RawTable
 from recsys_assets.storage.loading import MAX_LINE_BYTES, FileToRead, RawFileError, load_table
 from recsys_assets.storage.warehouse import replace_tables
+from recsys_assets_tests.made_catalogue import credits_csv, movies_csv
 
 HEADER = b"userId,movieId,rating,timestamp"
 GOOD = (b"1,2,3.0,1000000000", b"2,3,4.5,1000000001", b"3,1,0.5,1000000002")
@@ -499,6 +500,16 @@ CLEAN = {
         "links": 'movieId,imdbId,tmdbId\n1,0114709,862\n2,,\n3,"0113497",8844\n',
         "genome_tags": "tagId,tag\n1,007\n2,\"twist, and 'quotes'\"\n",
         "genome_scores": "movieId,tagId,relevance\n1,1,0.02875\n1,2,1\n2,1,5e-05\n2,2,0.0\n",
+        "tmdb_movies": movies_csv(
+            {"id": 1, "title": 'A, "é"', "tagline": "It's \\", "homepage": "x,y"},
+            {"id": 2, "title": "B", "release_date": "", "runtime": "", "overview": " ", "budget": ""},
+            {"id": 3, "title": "C", "popularity": "1e-05", "runtime": "90.5", "keywords": "[]"},
+        ),
+        "tmdb_credits": credits_csv(
+            {"movie_id": 1, "title": "A", "cast": '[{"id": 1, "name": "\\u00e9, \\"x\\""}]'},
+            {"movie_id": 2, "title": "B", "cast": "", "crew": "broken"},
+        ),
+        "tmdb_posters": 'tmdbId,posterPath\n1,/a.jpg\n2,"/b-c_D.png"\n',
     },
     "ml-100k": {
         "movies": b"".join(
@@ -662,6 +673,10 @@ def test_files_of_unlike_layouts_make_one_table(
         ("ml-1m", "ratings", "1::2::5::978300760::"),
         ("ml-1m", "movies", "1::A (1995)"),
         ("movielens-csv", "links", "1,tt0114709,862"),
+        ("movielens-csv", "tmdb_posters", "1,//evil.example/x.jpg"),
+        ("movielens-csv", "tmdb_posters", '1,/x.jpg?"onload=1'),
+        ("movielens-csv", "tmdb_credits", "1,Title,[]"),
+        ("movielens-csv", "tmdb_credits", 'one,Title,"[]","[]"'),
         ("movielens-csv", "genome_scores", "1,1,high"),
         ("movielens-csv", "tags", "1,2,a,b,1000000000"),
     ],

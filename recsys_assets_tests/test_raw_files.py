@@ -24,6 +24,7 @@ from recsys_assets.storage.layouts import LAYOUTS
 from recsys_assets.storage.loading import load_table
 from recsys_assets.storage.raw_files import Manifest, RawFile, RawFiles
 from recsys_assets.storage.warehouse import replace_tables
+from recsys_assets_tests.made_catalogue import credits_csv, movies_csv
 
 # Movie m has m ratings; the genome knows the movies 2 and 4 only.
 N_MOVIES = 6
@@ -471,6 +472,88 @@ def test_a_subset_of_ml_100k_is_written_in_the_csv_layout(tmp_path: Path) -> Non
         ["2", "3", "4.0", "881250950"],
     ]
     assert [rows(texts[name]) for name in ("tags.csv", "links.csv", "genome-scores.csv")] == [[], [], []]
+
+
+TMDB = {
+    "tmdb_5000_movies.csv": movies_csv({"id": 60, "title": "Movie 6"}, {"id": 61, "title": "Of nobody"}),
+    "tmdb_5000_credits.csv": credits_csv({"movie_id": 60, "title": "Movie 6"}),
+}
+
+
+def joining(tmp_path: Path, **source: Any) -> tuple[RawFiles, DatasetSpec]:
+    """A data set that joins the catalogue of an archive whose two members are pinned."""
+    zip_up(tmp_path / "archives", "tmdb", TMDB)
+    pinned = {name: sha256(text) for name, text in TMDB.items()}
+    registry = Registry(
+        datasets={
+            "mine": spec("mine", catalogue_of="tmdb", **source),
+            "whole": spec("whole", folder="incoming"),
+        },
+        catalogues={"tmdb": spec("tmdb", archive="tmdb.zip", sha256=pinned)},
+    )
+    return RawFiles(tmp_path, registry, tmp_path / "archives"), registry.dataset("mine")
+
+
+@pytest.mark.parametrize("source", [{"folder": "incoming"}, {"subset_of": "whole", "n_movies": 3}], ids=str)
+def test_a_catalogue_is_joined_whatever_the_data_set_is_made_of(
+    source: dict[str, Any], tmp_path: Path
+) -> None:
+    # Its own file goes: the catalogue's counts.
+    write(tmp_path / "incoming", WORLD | {"tmdb_5000_movies.csv": movies_csv({"id": 1, "title": "Own"})})
+    files, mine = joining(tmp_path, **source)
+    manifest = files.acquire(mine)
+    assert {name: stored(files, "mine")[name] for name in TMDB} == TMDB
+    assert {file.name for file in manifest.files if file.trusted} == TMDB.keys()
+    tables = loaded(files, mine)
+    assert [row[:2] for row in tables["tmdb_movies"]] == [(60, "Movie 6"), (61, "Of nobody")]
+    assert (6, "0000006", 60) in tables["links"]
+    assert files.acquire(mine) == manifest
+
+
+def test_a_data_set_follows_its_catalogue(tmp_path: Path) -> None:
+    write(tmp_path / "incoming", WORLD)
+    write(tmp_path / "lending", WORLD | TMDB)
+    lender, mine = spec("lender", folder="lending"), spec("mine", folder="incoming", catalogue_of="lender")
+    files = raw_files(tmp_path, lender, mine)
+    before = files.acquire(mine)
+    write(
+        tmp_path / "lending", {"tmdb_5000_credits.csv": credits_csv({"movie_id": 61, "title": "Of nobody"})}
+    )
+    assert not files.unchanged(mine, before)
+    after = files.acquire(mine)
+    assert after.digest != before.digest
+    assert [row[0] for row in loaded(files, mine)["tmdb_credits"]] == [61]
+
+
+def test_a_catalogue_s_archive_that_is_not_at_hand_now_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "incoming", WORLD)
+    files, mine = joining(tmp_path, folder="incoming")
+    manifest = files.acquire(mine)
+    without = dataclasses.replace(files, archives=None)
+    assert without.acquire(mine) == manifest
+    (files.folder("tmdb") / "manifest.json").unlink()
+    (files.folder("mine") / "manifest.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"tmdb\.zip can't be downloaded.*RECSYS_DATASETS"):
+        without.acquire(mine)
+
+
+def test_a_lender_without_a_catalogue_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "incoming", WORLD)
+    files = raw_files(
+        tmp_path, spec("bare", folder="incoming"), spec("mine", folder="incoming", catalogue_of="bare")
+    )
+    with pytest.raises(
+        FileNotFoundError, match=r"bare has none of tmdb_5000_movies\.csv, .*: mine can't join"
+    ):
+        files.acquire(files.registry.dataset("mine"))
+
+
+def test_a_catalogue_s_file_that_was_changed_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "incoming", WORLD)
+    files, mine = joining(tmp_path, folder="incoming")
+    zip_up(tmp_path / "archives", "tmdb", TMDB | {"tmdb_5000_credits.csv": "movie_id,title,cast,crew\n"})
+    with pytest.raises(ChecksumError, match=r"tmdb_5000_credits\.csv"):
+        files.acquire(mine)
 
 
 def test_equal_files_have_equal_digests_and_others_have_not() -> None:

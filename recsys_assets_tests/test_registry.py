@@ -45,6 +45,7 @@ def test_the_shipped_registry_loads_with_every_gate_decided_for_every_data_set(s
         "ml-1m",
         "ml-25m",
         "ml-32m",
+        "tmdb-5000",
     } <= shipped.datasets.keys()
     assert all(spec.gates.keys() == gates for spec in shipped.datasets.values())
     assert all(spec.layout in LAYOUTS for spec in shipped.datasets.values())
@@ -53,7 +54,10 @@ def test_the_shipped_registry_loads_with_every_gate_decided_for_every_data_set(s
 def test_the_shipped_downloads_are_secure_and_pinned_or_said_to_change(shipped: Registry) -> None:
     downloads = {name: spec.source for name, spec in shipped.datasets.items() if spec.source.url}
     assert all(source.url and source.url.startswith("https://") for source in downloads.values())
-    assert {name for name, source in downloads.items() if source.md5 is None} == {"ml-latest-small"}
+    assert {name for name, source in downloads.items() if source.md5 is None} == {
+        "ml-latest-small",
+        "tmdb-5000",
+    }
 
 
 def test_every_file_of_ml_100k_is_pinned(shipped: Registry) -> None:
@@ -139,6 +143,22 @@ FAULTY = {
     "catalogue cut from nothing": (
         entry(source='{ subset_of = "gone" }').replace("[datasets", "[catalogues"),
         r"mine\.source\.subset_of: 'gone' has no entry",
+    ),
+    "missing catalogue": (
+        entry(source='{ folder = "x", catalogue_of = "gone" }'),
+        r"mine\.source\.catalogue_of: 'gone' has no entry",
+    ),
+    "catalogue of itself": (
+        entry(source='{ folder = "x", catalogue_of = "mine" }'),
+        r"mine\.source\.catalogue_of: 'mine' has its catalogue from elsewhere",
+    ),
+    "catalogue in another layout": (
+        entry() + entry("old", '{ folder = "y", catalogue_of = "mine" }').replace("movielens-csv", "ml-100k"),
+        r"old\.source\.catalogue_of: the layout of 'mine' is movielens-csv, not ml-100k",
+    ),
+    "one name twice": (
+        entry() + entry().replace("[datasets", "[catalogues"),
+        "'mine' is a data set and a catalogue",
     ),
     "subset of no movies": (entry(source='{ subset_of = "x", n_movies = 0 }'), r"mine\.source\.n_movies"),
     "md5 too short": (entry(source=ARCHIVE.format('md5 = "abc"')), r"mine\.source\.md5"),

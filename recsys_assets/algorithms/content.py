@@ -140,10 +140,35 @@ def content_features(genome: SparseRows, tfidf: SparseRows, *, genome_weight: fl
     ValueError
         If `genome_weight` is outside 0 to 1.
     """
-    if not 0 <= genome_weight <= 1:
-        raise ValueError(f"genome_weight must be within 0 to 1; got {genome_weight}")
-    parts = [np.sqrt(genome_weight) * genome, np.sqrt(1 - genome_weight) * tfidf]
-    return _unit_rows(csr_matrix(hstack(parts, format="csr"), dtype=np.float32))
+    return _side_by_side(genome, tfidf, "genome_weight", genome_weight)
+
+
+def with_catalogue(
+    features: SparseRows, item: NDArray[np.integer], vectors: Vectors, *, catalogue_weight: float
+) -> SparseRows:
+    """Put a catalogue's vectors beside other features, as `content_features` does with the genome.
+
+    Of the vectors their mean is taken away, so that items aren't alike for being in the catalogue. An item that it
+    doesn't have keeps its other features; where it has none, the features are given back as they are.
+
+    Parameters
+    ----------
+    features : shape (n_items, n_features), rows of unit length or zero
+    item : shape (n_known,), numbers of the items that the catalogue has, each once
+    vectors : shape (n_known, n_columns), of any length
+    catalogue_weight : share of the catalogue in the cosine of two items that it has, 0 to 1
+
+    Raises
+    ------
+    ValueError
+        If `catalogue_weight` is outside 0 to 1.
+    """
+    if not item.size:
+        return features
+    shape = features.shape[0], item.size
+    rows = csr_matrix((np.ones(item.size, dtype=np.float32), (item, np.arange(item.size))), shape=shape)
+    catalogue = _unit_rows(csr_matrix(rows @ csr_matrix(vectors - vectors.mean(axis=0))))
+    return _side_by_side(catalogue, features, "catalogue_weight", catalogue_weight)
 
 
 def embed_content(features: SparseRows, *, n_components: int, seed: int) -> ContentVectors:
@@ -203,6 +228,13 @@ def content_embeddings(interactions: Interactions, item_vectors: Vectors, *, min
         item_vectors,
         recommendable=np.any(item_vectors != 0, axis=1),
     )
+
+
+def _side_by_side(one: SparseRows, other: SparseRows, name: str, weight: float) -> SparseRows:
+    if not 0 <= weight <= 1:
+        raise ValueError(f"{name} must be within 0 to 1; got {weight}")
+    parts = [np.sqrt(weight) * one, np.sqrt(1 - weight) * other]
+    return _unit_rows(csr_matrix(hstack(parts, format="csr"), dtype=np.float32))
 
 
 def _unit_rows(rows: SparseRows) -> SparseRows:

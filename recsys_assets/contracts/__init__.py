@@ -8,11 +8,16 @@ table ``trial__als_recommendations`` and obeys the contract ``als_recommendation
 from __future__ import annotations
 
 from recsys_assets.contracts import (
+    catalogue,
+    catalogue_engine,
+    catalogue_exploration,
+    catalogue_neighbours,
     choices,
     classification,
     clusters,
     exploration,
     judgement,
+    lifecycle,
     lists,
     publication,
     rating_prediction,
@@ -38,6 +43,10 @@ TABLES: dict[str, Table] = {
     table.name: table
     for module in (
         raw,
+        catalogue,
+        catalogue_exploration,
+        catalogue_engine,
+        catalogue_neighbours,
         exploration,
         split,
         lists,
@@ -46,6 +55,7 @@ TABLES: dict[str, Table] = {
         rating_prediction,
         clusters,
         classification,
+        lifecycle,
         publication,
     )
     for table in module.TABLES
@@ -54,6 +64,27 @@ TABLES: dict[str, Table] = {
 PUBLISHED = (
     "movies",
     "links",
+    "people",
+    "movie_people",
+    "movie_details",
+    "titles",
+    "catalogue_problems",
+    "catalogue_statistics",
+    "catalogue_duplicate_titles",
+    "catalogue_genre_frequency",
+    "catalogue_actor_director_pairs",
+    "catalogue_actor_genres",
+    "catalogue_cast_sizes",
+    "catalogue_eras",
+    "catalogue_era_actors",
+    "catalogue_top_directors",
+    "catalogue_figures",
+    "catalogue_cluster_evidence",
+    "catalogue_movie_clusters",
+    "catalogue_cluster_profiles",
+    "catalogue_recall",
+    "catalogue_relevance",
+    "catalogue_claims",
     "dataset_statistics",
     "rating_distribution",
     "ratings_over_time",
@@ -83,6 +114,7 @@ PUBLISHED = (
     "user_clusters",
     "cluster_profiles",
     "cluster_similarity",
+    "model_versions",
     "versions",
     "publication",
 )

@@ -60,7 +60,12 @@ _SIMILAR_MOVIES = Table(
     "similar_movies",
     "Nearest movies per method, from all ratings.",
     (
-        Column("method", "VARCHAR", "als or svdpp (item factors), content, or genome (tag relevance alone)"),
+        Column(
+            "method",
+            "VARCHAR",
+            "als or svdpp (item factors), content, genome (tag relevance alone), content_global or content_cluster "
+            "(catalogue, within the cluster)",
+        ),
         *_SIMILARITY,
     ),
     key=("method", "movie_id", "rank"),
@@ -108,6 +113,11 @@ TABLES = (
     _similar("svdpp", "SVD++ item factors"),
     _similar("content", "content vectors"),
     replace(_similar("genome", "tag-genome relevance"), may_be_empty=True),
+    replace(_similar("content_global", "the champion's catalogue vectors"), may_be_empty=True),
+    replace(
+        _similar("content_cluster", "the champion's catalogue vectors, among movies of the same cluster"),
+        may_be_empty=True,
+    ),
     _SIMILAR_MOVIES,
     _COLD_START,
 )

@@ -97,7 +97,64 @@ _OFFICIAL_FOLDS = Table(
     references=(IN_MOVIES,),
     may_be_empty=True,
 )
-_READ = (_MOVIES, RATINGS, _TAGS, _LINKS, _GENOME_TAGS, _GENOME_SCORES, _USERS, _OFFICIAL_FOLDS)
+_TMDB_ID = Column("tmdb_id", "BIGINT", "TMDB id", minimum=1, maximum=MAX_ID)
+_TMDB_TITLE = Column("title", "VARCHAR", "title; not unique", max_length=1000)
+_TMDB_MOVIES = Table(
+    "tmdb_movies",
+    "TMDB's metadata of movies, lists as JSON. Homepage, production, spoken languages and status are left out.",
+    (
+        _TMDB_ID,
+        _TMDB_TITLE,
+        Column("original_title", "VARCHAR", "in the original language", nullable=True, max_length=1000),
+        Column("original_language", "VARCHAR", "ISO 639-1 code", nullable=True, max_length=10),
+        Column("overview", "VARCHAR", "synopsis", nullable=True, max_length=20_000),
+        Column("tagline", "VARCHAR", "advertising line", nullable=True, max_length=5_000),
+        Column(
+            "release_date",
+            "DATE",
+            "first release",
+            nullable=True,
+            minimum="1850-01-01",
+            maximum="2100-01-01",
+        ),
+        Column("runtime", "DOUBLE", "minutes; 0 = not known", nullable=True, minimum=0.0),
+        Column("budget", "BIGINT", "US dollars; 0 = not known", nullable=True, minimum=0, maximum=10**12),
+        Column("revenue", "BIGINT", "US dollars; 0 = not known", nullable=True, minimum=0, maximum=10**12),
+        Column("popularity", "DOUBLE", "TMDB's measure of attention", nullable=True, minimum=0.0),
+        Column("vote_average", "DOUBLE", "0 to 10", nullable=True, minimum=0.0, maximum=10.0),
+        Column("vote_count", "BIGINT", "votes", nullable=True, minimum=0),
+        Column("genres", "VARCHAR", "JSON list of {id, name}", nullable=True),
+        Column("keywords", "VARCHAR", "JSON list of {id, name}", nullable=True),
+    ),
+    key=("tmdb_id",),
+    may_be_empty=True,
+)
+_TMDB_CREDITS = Table(
+    "tmdb_credits",
+    "Who made TMDB's movies, as JSON.",
+    (
+        _TMDB_ID,
+        _TMDB_TITLE,
+        Column("cast", "VARCHAR", "JSON list of {id, name, gender, character, order, …}", nullable=True),
+        Column("crew", "VARCHAR", "JSON list of {id, name, gender, department, job, …}", nullable=True),
+    ),
+    key=("tmdb_id",),
+    may_be_empty=True,
+)
+_TMDB_POSTERS = Table(
+    "tmdb_posters",
+    "Posters of TMDB's movies.",
+    (
+        _TMDB_ID,
+        Column("poster_path", "VARCHAR", "path on TMDB's image server, from the slash on", max_length=200),
+    ),
+    key=("tmdb_id",),
+    may_be_empty=True,
+)
+_READ = (
+    *(_MOVIES, RATINGS, _TAGS, _LINKS, _GENOME_TAGS, _GENOME_SCORES, _USERS, _OFFICIAL_FOLDS),
+    *(_TMDB_MOVIES, _TMDB_CREDITS, _TMDB_POSTERS),
+)
 
 RAW_TABLES = tuple(table.name for table in _READ)
 """Names of the tables that are read from raw files; each has its rejected rows beside it."""

@@ -11,7 +11,7 @@ STRATEGIES = (
     "like_ensemble",
     "cluster_hybrid",
 )
-SIMILARITY_METHODS = ("als", "svdpp", "content", "genome")
+SIMILARITY_METHODS = ("als", "svdpp", "content", "genome", "content_global", "content_cluster")
 COMPARED = (
     ("recent_popularity", "popularity"),
     ("als", "popularity"),

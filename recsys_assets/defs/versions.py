@@ -20,7 +20,17 @@ _PLUMBING = (
     "recsys_assets.registry",
     "recsys_assets.settings",
 )
-_LIBRARIES = ("duckdb", "implicit", "numba", "numpy", "pandas", "scikit-learn", "scipy", "xgboost")
+_LIBRARIES = (
+    "duckdb",
+    "implicit",
+    "numba",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "snowballstemmer",
+    "xgboost",
+)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the evaluation's report has beside lists and gates: predicted stars, their folds, likes, the ratings."""
+"""What the evaluation's report has beside lists and gates: predicted stars, their folds, likes, the data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,29 @@ from typing import Final
 
 import pandas as pd
 
-from recsys_assets.report import exploration, folds, likes, ratings
+from recsys_assets.report import (
+    catalogue_engine,
+    catalogue_exploration,
+    catalogue_relevance,
+    exploration,
+    folds,
+    lifecycle,
+    likes,
+    ratings,
+)
 from recsys_assets.report.page import Section
 
 __all__ = ["OPTIONAL", "REPORTED", "more_sections"]
 
-REPORTED: Final = (*ratings.REPORTED, *likes.REPORTED, *exploration.REPORTED)
+REPORTED: Final = (
+    *ratings.REPORTED,
+    *likes.REPORTED,
+    *exploration.REPORTED,
+    *catalogue_exploration.REPORTED,
+    *catalogue_engine.REPORTED,
+    *catalogue_relevance.REPORTED,
+    *lifecycle.REPORTED,
+)
 """The tables that sections are made of."""
 OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 """Tables that exist once cross-validation was asked for."""
@@ -21,7 +38,8 @@ OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
     """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
 
-    Likes are left out where none of their tables is there: not every set of tables is about them.
+    Likes are left out where none of their tables is there, and the catalogue where there is none: not every set of
+    tables is about them.
 
     Parameters
     ----------
@@ -38,7 +56,16 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(folds.cross_validation(tables))
     if any(name in tables for name in likes.REPORTED):
         sections.append(likes.likes(tables))
-    return [*sections, _the_ratings(tables)]
+    sections.append(_the_ratings(tables))
+    if catalogue_exploration.is_there(tables):
+        sections.append(catalogue_exploration.the_catalogue(tables))
+    if catalogue_engine.is_there(tables):
+        sections.append(catalogue_engine.the_engine(tables))
+    if catalogue_relevance.is_there(tables):
+        sections.append(catalogue_relevance.relevance(tables))
+    if lifecycle.is_there(tables):
+        sections.append(lifecycle.model_versions(tables))
+    return sections
 
 
 def _the_ratings(tables: Mapping[str, pd.DataFrame]) -> Section:

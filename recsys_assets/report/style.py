@@ -126,6 +126,7 @@ _ACRONYMS: Final = (
     "ndcg",
     "rmse",
     "svd",
+    "tmdb",
 )
 _WORDS: Final = {word: word.upper() for word in _ACRONYMS} | {
     "knn": "kNN",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["INBOX_FILE", "LAYOUTS", "RawTable"]
+__all__ = ["CATALOGUE_FILES", "INBOX_FILE", "LAYOUTS", "RawTable"]
 
 _WHOLE = r"\d+"
 _NUMBER = r"-?\d+(?:\.\d+)?"
@@ -137,6 +137,88 @@ _MOVIELENS_CSV = (
     ),
 )
 
+_UNSIGNED = Field("BIGINT", r"\d*")
+_AMOUNT = Field("DOUBLE", rf"(?:{_NUMBER}(?:[eE][+-]?\d+)?)?")
+# It becomes part of an address: no other signs than TMDB's.
+_PATH = Field("VARCHAR", r"/[A-Za-z0-9_.-]+")
+_DAY = Field("VARCHAR", r"(?:\d{4}-\d\d-\d\d)?")
+
+
+def _some(field_name: str) -> str:
+    return f"nullif(trim({field_name}), '')"
+
+
+# As TMDB 5000 has them: lists are JSON in a cell.
+_TMDB = (
+    _csv(
+        "tmdb_movies",
+        "tmdb_5000_movies.csv",
+        {
+            "budget": _UNSIGNED,
+            "genres": _TEXT,
+            "homepage": _TEXT,
+            "id": _ID,
+            "keywords": _TEXT,
+            "original_language": _TEXT,
+            "original_title": _TEXT,
+            "overview": _TEXT,
+            "popularity": _AMOUNT,
+            "production_companies": _TEXT,
+            "production_countries": _TEXT,
+            "release_date": _DAY,
+            "revenue": _UNSIGNED,
+            "runtime": _AMOUNT,
+            "spoken_languages": _TEXT,
+            "status": _TEXT,
+            "tagline": _TEXT,
+            "title": _TEXT,
+            "vote_average": _AMOUNT,
+            "vote_count": _UNSIGNED,
+        },
+        {
+            "tmdb_id": "id",
+            "title": "trim(title)",
+            "original_title": _some("original_title"),
+            "original_language": _some("original_language"),
+            "overview": _some("overview"),
+            "tagline": _some("tagline"),
+            "release_date": _some("release_date"),
+            "runtime": "runtime",
+            "budget": "budget",
+            "revenue": "revenue",
+            "popularity": "popularity",
+            "vote_average": "vote_average",
+            "vote_count": "vote_count",
+            "genres": _some("genres"),
+            "keywords": _some("keywords"),
+        },
+        optional=True,
+    ),
+    RawTable(
+        "tmdb_credits",
+        "tmdb_5000_credits.csv",
+        # CAST is a word of SQL.
+        "movie_id,title,cast,crew",
+        ",",
+        {"movie_id": _ID, "title": _TEXT, "cast_list": _TEXT, "crew_list": _TEXT},
+        {
+            "tmdb_id": "movie_id",
+            "title": "trim(title)",
+            "cast": _some("cast_list"),
+            "crew": _some("crew_list"),
+        },
+        optional=True,
+        quoted=True,
+    ),
+    _csv(
+        "tmdb_posters",
+        "tmdb_posters.csv",
+        {"tmdbId": _ID, "posterPath": _PATH},
+        {"tmdb_id": "tmdbId", "poster_path": "posterPath"},
+        optional=True,
+    ),
+)
+
 _GENRES_100K = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
     *(
@@ -247,10 +329,13 @@ _ML_1M = (
 )
 
 LAYOUTS: Mapping[str, tuple[RawTable, ...]] = {
-    "movielens-csv": _MOVIELENS_CSV,
+    "movielens-csv": (*_MOVIELENS_CSV, *_TMDB),
     "ml-100k": _ML_100K,
     "ml-1m": _ML_1M,
 }
+
+CATALOGUE_FILES = tuple(raw.file for raw in _TMDB)
+"""Files that a data set may take from a catalogue."""
 
 INBOX_FILE = _CSV_RATINGS
 """What a file dropped into the inbox must look like, whatever the data set's layout."""

@@ -106,6 +106,13 @@ class Published:
         """(gate, measured, comparison, threshold, distance) of each gate."""
         return self._rows("select gate, measured, comparison, threshold, distance from gates")
 
+    def models(self) -> list[tuple[Any, ...]]:
+        """(version, stage, alias, silhouette, lift, its lower end, decision, reason, created_at), newest first."""
+        return self._rows(
+            "select version, stage, alias, silhouette, lift, lift_ci_low, decision, reason, created_at "
+            "from model_versions order by version desc"
+        )
+
     def top(self, user_id: int, *, strategy: str, n: int) -> Answer:
         """A user's list: (rank, movie_id, title, genres, score).
 

@@ -17,6 +17,7 @@ import duckdb
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.files import sync_folder
 from recsys_assets.storage.history import History
+from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
 __all__ = ["GENERATIONS_KEPT", "Generation", "NoGenerationError", "Publisher", "published_faults"]
@@ -80,7 +81,7 @@ class Publisher:
     def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
         """Write a new generation's file, closed and on disk, under a name that nobody reads.
 
-        Queries see the warehouse's tables as ``warehouse.<table>``.
+        Queries see the warehouse's tables as ``warehouse.<table>``. Over ``titles`` goes the macro ``search_titles``.
 
         After an error the file is removed.
 
@@ -172,6 +173,8 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         )
         replace_tables(connection, tables)
         connection.execute("detach warehouse")
+        if "titles" in tables:
+            connection.execute(SEARCH_TITLES)
         connection.execute("checkpoint")
 
 

@@ -19,7 +19,7 @@ from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
 from recsys_assets.storage.files import copy_atomically, locked, sweep_staged, write_atomically
-from recsys_assets.storage.layouts import LAYOUTS
+from recsys_assets.storage.layouts import CATALOGUE_FILES, LAYOUTS
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
 
@@ -144,6 +144,9 @@ class RawFiles:
             files = self._unpack(spec, progress)
         else:
             files = self._cut(spec, progress)
+        if spec.source.catalogue_of:
+            own = [file for file in files if file.name not in CATALOGUE_FILES]
+            files = own + self._borrow(spec, self.registry.entry(spec.source.catalogue_of), progress)
         manifest = Manifest(state, tuple(files))
         write_atomically(folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
         return manifest
@@ -162,7 +165,8 @@ class RawFiles:
         ]
 
     def _parents(self, spec: DatasetSpec) -> list[str]:
-        return [name for name in (spec.source.subset_of, spec.source.genome_of) if name]
+        source = spec.source
+        return [name for name in (source.subset_of, source.genome_of, source.catalogue_of) if name]
 
     def _files_in_folder(self, spec: DatasetSpec) -> list[Path]:
         folder = self.data / str(spec.source.folder)
@@ -238,10 +242,22 @@ class RawFiles:
                 for file, sql in _subset_queries(spec.source.n_movies).items()
             ]
 
+    def _borrow(self, spec: DatasetSpec, lender: DatasetSpec, progress: Progress | None) -> list[RawFile]:
+        """Copy the files of the lender's catalogue; what vouches for them there does so here."""
+        manifest = self.acquire(lender, progress=progress)
+        files = [file for file in manifest.files if file.name in CATALOGUE_FILES]
+        if not files:
+            raise FileNotFoundError(
+                f"{lender.name} has none of {', '.join(CATALOGUE_FILES)}: {spec.name} can't join its catalogue"
+            )
+        for file in files:
+            copy_atomically(self.folder(lender.name) / file.name, self.folder(spec.name) / file.name)
+        return files
+
     def _lenders(self, spec: DatasetSpec) -> dict[str, list[str]]:
         """The tables of the subset's own layout, in the order of their references, by the entry they come from."""
         genome = ["genome_tags", "genome_scores"]
-        everything = [raw.table for raw in LAYOUTS["movielens-csv"]]
+        everything = [raw.table for raw in LAYOUTS["movielens-csv"] if raw.file not in CATALOGUE_FILES]
         parent, lender = str(spec.source.subset_of), spec.source.genome_of
         if lender is None or lender == parent:
             return {parent: everything}

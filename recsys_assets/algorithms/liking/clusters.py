@@ -13,6 +13,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
+from recsys_assets.algorithms.clustering import Evidence, Rows, best_evidence, distances, unit_rows
 from recsys_assets.algorithms.interactions import Ids, SparseRows
 from recsys_assets.algorithms.rating_prediction.log import RatingLog
 from recsys_assets.algorithms.sampling import sample_users
@@ -29,8 +30,6 @@ __all__ = [
     "rating_rows",
     "weigh_numbers_of_clusters",
 ]
-
-Rows = NDArray[np.float64]
 
 UNKNOWN = -1
 """The cluster of a user of whose taste nothing is known."""
@@ -65,26 +64,6 @@ class UserClusters:
     def sizes(self) -> NDArray[np.int64]:
         """Users in each cluster, shape (n_clusters,)."""
         return np.bincount(self.cluster[self.cluster != UNKNOWN], minlength=self.n_clusters)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for a number of clusters.
-
-    Attributes
-    ----------
-    k : number of clusters
-    silhouette : mean over users, −1 to 1 (Rousseeuw 1987); NaN for one cluster
-    stability : mean adjusted Rand index of partitions learned from two halves of the users; 1 = the same
-    smallest : users in the smallest cluster, as a share
-    chosen : used from here on
-    """
-
-    k: int
-    silhouette: float
-    stability: float
-    smallest: float
-    chosen: bool
 
 
 def genre_preferences(log: RatingLog, genres: SparseRows, *, damping: float) -> Rows:
@@ -129,7 +108,7 @@ def rating_rows(log: RatingLog, *, n_components: int, seed: int) -> Rows:
         svd = TruncatedSVD(min(n_components, *centred.shape), random_state=seed)
         reduced: Rows = svd.fit_transform(centred) if centred.count_nonzero() else np.zeros((log.n_users, 1))
     reduced[centred.getnnz(axis=1) == 0] = 0
-    return _unit(reduced)
+    return unit_rows(reduced)
 
 
 def weigh_numbers_of_clusters(
@@ -172,7 +151,7 @@ def weigh_numbers_of_clusters(
         return [Evidence(1, np.nan, 1.0, 1.0, chosen=True)]
     with threadpool_limits(limits=1):
         evidence = [_weigh(judged, k, n_init=n_init, n_repeats=n_repeats, seed=seed) for k in tried]
-    best = _best(evidence, min_stability, min_share)
+    best = best_evidence(evidence, min_stability=min_stability, min_share=min_share)
     return [replace(one, chosen=one is best) for one in evidence]
 
 
@@ -201,7 +180,7 @@ def fit_user_clusters(
         centroids = _kmeans(known, k, n_init=n_init, mini_batch=len(known) > mini_batch_above, seed=seed)
     centroids = _large_enough(known, centroids, min_users)
     distance = np.full((len(rows), len(centroids)), np.nan, dtype=np.float32)
-    distance[is_known] = _distances(known, centroids)
+    distance[is_known] = distances(known, centroids)
     cluster = np.full(len(rows), UNKNOWN, dtype=np.int32)
     cluster[is_known] = distance[is_known].argmin(axis=1)
     middle = known.mean(axis=0) if len(known) else 0.0
@@ -282,14 +261,14 @@ def _kmeans(rows: Rows, k: int, *, n_init: int, mini_batch: bool, seed: int) -> 
 def _large_enough(rows: Rows, centroids: Rows, min_users: int) -> Rows:
     """The centroids to which at least ``min_users`` rows are nearest, by descending number of rows."""
     while True:
-        sizes = np.bincount(_distances(rows, centroids).argmin(axis=1), minlength=len(centroids))
+        sizes = np.bincount(distances(rows, centroids).argmin(axis=1), minlength=len(centroids))
         if len(centroids) == 1 or sizes.min() >= min_users:
             return centroids[np.argsort(-sizes, kind="stable")]
         centroids = np.delete(centroids, sizes.argmin(), axis=0)
 
 
 def _weigh(rows: Rows, k: int, *, n_init: int, n_repeats: int, seed: int) -> Evidence:
-    nearest = _distances(rows, _kmeans(rows, k, n_init=n_init, mini_batch=False, seed=seed)).argmin(axis=1)
+    nearest = distances(rows, _kmeans(rows, k, n_init=n_init, mini_batch=False, seed=seed)).argmin(axis=1)
     agreements = [
         adjusted_rand_score(*halves)
         for halves in _halves(rows, k, n_init, np.random.default_rng(seed), n_repeats)
@@ -307,36 +286,15 @@ def _halves(
     for repeat in range(n_repeats):
         order = rng.permutation(len(rows))
         yield [
-            _distances(rows, _kmeans(rows[half], k, n_init=n_init, mini_batch=False, seed=repeat)).argmin(
+            distances(rows, _kmeans(rows[half], k, n_init=n_init, mini_batch=False, seed=repeat)).argmin(
                 axis=1
             )
             for half in np.array_split(order, 2)
         ]
 
 
-def _best(evidence: Sequence[Evidence], min_stability: float, min_share: float) -> Evidence:
-    stable = [one for one in evidence if one.stability >= min_stability and one.smallest >= min_share]
-    # max takes the first of equals, and evidence ascends by k.
-    if stable:
-        return max(stable, key=lambda one: one.silhouette)
-    return max(evidence, key=lambda one: one.stability)
-
-
-def _distances(rows: Rows, centroids: Rows) -> Rows:
-    """Euclidean distances, shape (n_rows, n_centroids)."""
-    squares = np.square(rows).sum(axis=1)[:, None] + np.square(centroids).sum(axis=1)
-    distances: Rows = np.sqrt(np.maximum(squares - 2 * rows @ centroids.T, 0))
-    return distances
-
-
-def _unit(rows: Rows) -> Rows:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-12)
-    return unit
-
-
 def _similarity(directions: Rows) -> NDArray[np.float32]:
-    unit = _unit(directions)
+    unit = unit_rows(directions)
     similarity = (1 + np.clip(unit @ unit.T, -1, 1)) / 2
     np.fill_diagonal(similarity, 1)
     return similarity.astype(np.float32)

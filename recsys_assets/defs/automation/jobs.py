@@ -37,6 +37,11 @@ _groups = {
         "Popularity and implicit ALS: settings, factors, lists, neighbours.",
     ),
     "content": (("content",), "Content vectors, profiles, lists, neighbours."),
+    "catalogue": (
+        ("catalogue",),
+        "Metadata of movies: tables, exploration, features, clusters, neighbours, relevance.",
+    ),
+    "lifecycle": (("lifecycle",), "Versions of the content engine, the champion among them, its lists."),
     "hybrid": (("hybrid",), "Weights, blended models, cold start, lists."),
     "classification": (
         ("classification",),

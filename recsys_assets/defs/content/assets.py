@@ -1,10 +1,11 @@
-"""Models that know what movies are about: the tag genome where there is one, genres, title words, training tags."""
+"""Models that know what movies are about: genome and catalogue where there are any, genres, titles, training tags."""
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
 from recsys_assets.algorithms.content import (
     ContentVectors,
     content_embeddings,
@@ -13,10 +14,11 @@ from recsys_assets.algorithms.content import (
     genome_vectors,
     item_terms,
     tfidf_vectors,
+    with_catalogue,
 )
-from recsys_assets.algorithms.embeddings import Embeddings
+from recsys_assets.algorithms.embeddings import Embeddings, Vectors
 from recsys_assets.algorithms.features import ItemFeatures
-from recsys_assets.algorithms.interactions import Interactions, positions
+from recsys_assets.algorithms.interactions import Ids, Interactions, Numbers, positions
 from recsys_assets.algorithms.topn import similar_items
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.common import artifact, dataset_asset
@@ -35,6 +37,12 @@ class ContentConfig(dg.Config):
     min_items: int = Field(2, ge=1, description="a term must occur with at least so many movies")
     max_terms: int = Field(5000, ge=1, description="only the most frequent terms are kept")
     genome_weight: float = Field(0.75, ge=0, le=1, description="weight of the tag genome against the terms")
+    catalogue_weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="weight of the catalogue's vectors against genome and terms, where there are any",
+    )
     n_components: int = Field(128, ge=1, description="dimensions after truncated SVD")
     seed: int = Field(0, ge=0, description="seed of the SVD")
 
@@ -72,18 +80,20 @@ def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
         key_prefix=fit.name,
         group_name=GROUP,
         kinds={"numpy", "scikitlearn"},
-        deps=["movies", "tags", *fit.learns_from],
+        deps=["movies", "tags", "catalogue_movies", *fit.learns_from],
         io_manager_key="arrays",
         code_version=CODE,
         description=(
-            "A vector for each movie from its genome, genres, title and tags. Only tags of rated pairs count that the "
-            f"fit learns from ({', '.join(fit.learns_from)}): a user's own tag on a held-out movie would leak."
+            "A vector for each movie from its genome, genres, title and tags, and from the catalogue's vectors. Only "
+            f"tags of rated pairs count that the fit learns from ({', '.join(fit.learns_from)}): a user's own tag on a "
+            "held-out movie would leak."
         ),
     )
     def content_vectors(
         context: dg.AssetExecutionContext,
         config: ContentConfig,
         genome_features: ItemFeatures,
+        catalogue_features: CatalogueFeatures,
         project: Project,
     ) -> dg.MaterializeResult[ContentVectors]:
         movies = project.warehouse.frame(
@@ -102,14 +112,27 @@ def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
             min_items=config.min_items,
             max_terms=config.max_terms,
         )
+        known = content_features(genome_features.features, text.vectors, genome_weight=config.genome_weight)
+        item, joined = _of_items(catalogue_features, genome_features.item_ids, project, partition_of(context))
         vectors = embed_content(
-            content_features(genome_features.features, text.vectors, genome_weight=config.genome_weight),
+            with_catalogue(known, item, joined, catalogue_weight=config.catalogue_weight),
             n_components=config.n_components,
             seed=config.seed,
         )
         return artifact(vectors, {"explained_share": vectors.explained_share, "n_terms": text.terms.size})
 
     return content_vectors
+
+
+def _of_items(
+    catalogue: CatalogueFeatures, item_ids: Ids, project: Project, dataset: str
+) -> tuple[Numbers, Vectors]:
+    """Numbers of the data set's movies that the catalogue has, and their vectors there."""
+    pairs = project.warehouse.arrays(
+        dataset, "select tmdb_id, movie_id from catalogue_movies where movie_id is not null order by tmdb_id"
+    )
+    known = positions(catalogue.tmdb_ids, pairs["tmdb_id"], what="tmdb_id")
+    return positions(item_ids, pairs["movie_id"], what="movie_id"), catalogue.vectors[known]
 
 
 def _content_profiles(fit: Fit) -> dg.AssetsDefinition:

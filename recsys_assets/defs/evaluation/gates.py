@@ -1,7 +1,10 @@
 """The gates: what each one measures. Its threshold stands under its name in data/datasets.toml.
 
-A name ends in ``_min`` (measured ≥ threshold passes; with ``_beat`` in it, measured > threshold) or in ``_max``
-(measured ≤ threshold). A figure that doesn't exist, NaN, never passes.
+A name ends in ``_min`` (measured ≥ threshold passes; with ``_beat`` or ``_over_`` in it, measured > threshold) or in
+``_max`` (measured ≤ threshold). A figure that doesn't exist, NaN, never passes.
+
+``GATES`` guard the publication. ``PROMOTION`` guards one model alone: what fails it doesn't serve, the model before it
+does, and the rest of the run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import pandas as pd
 from recsys_assets.algorithms.rating_prediction.judging import ALL_ITEMS, NO_CUT_OFF
 from recsys_assets.contracts import TABLES
 
-__all__ = ["GATES", "OFFICIAL", "TEST", "Measured", "judge"]
+__all__ = ["GATES", "OFFICIAL", "PROMOTION", "TEST", "Measured", "judge", "verdict"]
 
 TEST, OFFICIAL = "test", "official_5fold"
 """Splits: each user's latest ratings; the folds that come with a data set."""
@@ -136,6 +139,14 @@ GATES: Mapping[str, Gate] = {
     },
 }
 
+PROMOTION: Mapping[str, str] = {
+    "catalogue_silhouette_min": "silhouette of the content engine's clusters",
+    "catalogue_lift_over_same_genre_min": (
+        "lower end of the interval of co-likes of content neighbours ÷ those of movies of the same genre"
+    ),
+}
+"""The gates of the content engine's champion, in words; `defs.lifecycle` measures them."""
+
 
 def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) -> pd.DataFrame:
     """Compare each gate that is on with its threshold.
@@ -145,21 +156,22 @@ def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) 
     ValueError
         If a threshold names no gate, or a gate has no threshold: it would guard nothing.
     """
-    odd = sorted(thresholds.keys() ^ GATES.keys())
+    odd = sorted(thresholds.keys() ^ (GATES.keys() | PROMOTION.keys()))
     if odd:
         raise ValueError(
             f"datasets.toml must have a threshold for each gate and no other; look at {odd[0]!r}"
         )
     rows = [
-        _verdict(name, float(GATES[name].measure(measured)), threshold)
+        verdict(name, float(GATES[name].measure(measured)), threshold)
         for name, threshold in thresholds.items()
-        if threshold != "off" and GATES[name].split in {TEST, *measured.evaluation["split"]}
+        if threshold != "off" and name in GATES and GATES[name].split in {TEST, *measured.evaluation["split"]}
     ]
     return pd.DataFrame(rows, columns=TABLES["gates"].column_names)
 
 
-def _verdict(name: str, value: float, threshold: float) -> dict[str, object]:
-    comparison = "<=" if name.endswith("_max") else ">" if "_beat" in name else ">="
+def verdict(name: str, value: float, threshold: float) -> dict[str, object]:
+    """The gate's figure beside its threshold: the rows of the table ``gates``."""
+    comparison = "<=" if name.endswith("_max") else ">" if "_beat" in name or "_over_" in name else ">="
     distance = threshold - value if comparison == "<=" else value - threshold
     return {
         "gate": name,
@@ -168,5 +180,5 @@ def _verdict(name: str, value: float, threshold: float) -> dict[str, object]:
         "threshold": threshold,
         "passed": distance > 0 or (distance == 0 and comparison != ">"),
         "distance": distance,
-        "description": GATES[name].description,
+        "description": GATES[name].description if name in GATES else PROMOTION[name],
     }

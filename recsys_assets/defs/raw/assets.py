@@ -21,7 +21,8 @@ def raw_files(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     """The data set's files as given, in the layout that datasets.toml names.
 
     Read from the folder that RECSYS_DATASETS names, downloaded with checksum and resume, copied from a folder of
-    one's own, or, for a subset such as `mini`, cut from another data set's files.
+    one's own, or, for a subset such as `mini`, cut from another data set's files. A catalogue that the data set joins
+    lends its files.
     """
     spec = project.spec(context)
     last_percent = -10

@@ -1,0 +1,21 @@
+"""Where the versions of a data set's content engine are kept: in MLflow or in the project's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsys_assets.settings import lifecycle_store
+from recsys_assets.storage.file_registry import FileRegistry
+from recsys_assets.storage.mlflow_registry import MlflowRegistry
+from recsys_assets.storage.model_registry import ModelRegistry
+
+__all__ = ["MODEL", "model_registry"]
+
+MODEL = "content_engine"
+
+
+def model_registry(data: Path, dataset: str) -> ModelRegistry:
+    """The registry of the data set's content engine, in the store that `settings.lifecycle_store` names."""
+    if lifecycle_store() == "mlflow":
+        return MlflowRegistry(data / "mlflow", f"{dataset}.{MODEL}")
+    return FileRegistry(data / "models" / dataset / MODEL)
