@@ -165,6 +165,56 @@ def test_what_is_said_to_be_better_is_so_beyond_noise(ran_in_full: Ran) -> None:
         assert ran_in_full.figure("comparisons", "ci_low", where) > 0
 
 
+@pytest.fixture(scope="module")
+def with_catalogue(ran: Ran) -> Ran:
+    """A run on a data set that joins a catalogue."""
+    if ran.dataset != "tmdb-5000":
+        pytest.skip("it joins no catalogue")
+    return ran
+
+
+def test_the_published_content_engine_is_reproduced(with_catalogue: Ran) -> None:
+    found = with_catalogue.world.published(
+        "tmdb-5000",
+        "select value, claimed from catalogue_figures where setting = 'published' and claimed is not null "
+        "order by name = 'silhouette', name",
+    )
+    sizes, silhouette = found[:-1], found[-1]
+    assert [claimed for _, claimed in found] == [0.2558, 224, 4803, 0.0838]
+    assert [value for value, _ in sizes] == pytest.approx([claimed for _, claimed in sizes], rel=0.05)
+    assert silhouette[0] == pytest.approx(silhouette[1], rel=0.05)
+
+
+def test_chosen_clusters_are_better_than_ten(with_catalogue: Ran) -> None:
+    cuts = dict(
+        with_catalogue.world.published("tmdb-5000", "select k, silhouette from catalogue_cluster_evidence")
+    )
+    [(k,)] = with_catalogue.world.published(
+        "tmdb-5000", "select k from catalogue_cluster_evidence where chosen"
+    )
+    assert cuts[k] > cuts[10]
+    [(low,)] = with_catalogue.world.published(
+        "tmdb-5000",
+        "select ci_low from catalogue_relevance where metric = 'lift_difference' "
+        "and method = 'same_cluster' and against = 'same_cluster_10'",
+    )
+    assert low > 0
+
+
+def test_neighbours_by_content_are_liked_together_and_their_engine_serves(with_catalogue: Ran) -> None:
+    relevance = dict(
+        with_catalogue.world.published(
+            "tmdb-5000",
+            "select method, ci_low from catalogue_relevance where metric = 'lift_over_same_genre'",
+        )
+    )
+    assert relevance["content_global"] > 1.1
+    assert relevance["content_cluster"] > 1.1
+    assert with_catalogue.world.published("tmdb-5000", "select alias, decision from model_versions") == [
+        ("champion", "promoted")
+    ]
+
+
 def _found(ran: Ran, model: str, metric: str, split: str) -> float:
     where = f"model = '{model}' and metric = '{metric}' and split = '{split}'"
     return ran.figure("evaluation", "value", where)
