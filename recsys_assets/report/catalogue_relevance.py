@@ -18,7 +18,6 @@ from recsys_assets.report.intervals import (
     interval_texts,
     verdict_pill,
     verdicts,
-    whiskers,
 )
 from recsys_assets.report.page import Section, figures, note, paragraph, pill, subsections, wide
 from recsys_assets.report.plots import markdown_image
@@ -151,10 +150,8 @@ def _board_formats(judged: pd.DataFrame) -> dict[str, str]:
 
 
 def _judged_html(judged: pd.DataFrame) -> str:
-    over = judged[judged["metric"] == _OVER].sort_values(["value", "method"], ascending=[False, True])
     table = _board(judged)
     table["What they are"] = table["What they are"].map(wide)
-    table.insert(int(str(table.columns.get_loc(_INTERVAL))), "", whiskers(over, "value", 1.0))
     return "\n".join(
         [
             html_table(table, formats=_board_formats(judged)),
@@ -216,7 +213,7 @@ def _recall_html(recall: pd.DataFrame) -> str:
 
 def _claims_html(claims: pd.DataFrame) -> str:
     table = _claims_table(claims)
-    for column in ("Claim", "Measured", "Why"):
+    for column in ("Measured", "Why"):
         table[column] = table[column].map(wide)
     table["Verdict"] = claims["verdict"].map(lambda word: pill(word, _TONES.get(word, "open"))).to_numpy()
     return html_table(table, formats={})

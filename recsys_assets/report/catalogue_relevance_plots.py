@@ -22,7 +22,7 @@ def lift_by_method(axes: Axes, relevance: pd.DataFrame) -> None:
     """Bars with intervals: lift of each method's neighbours over movies of the same genre, which is 1."""
     _bars(axes, relevance[relevance["metric"] == "lift_over_same_genre"], spec=".2f")
     axes.axvline(1.0, color=LIGHT["muted"], linestyle=":", linewidth=1.2)
-    axes.set_title("How often neighbours are liked together")
+    axes.set_title("Neighbours liked together")
     axes.set_xlabel("Lift ÷ lift of the same genre (ratio)")
 
 
