@@ -153,7 +153,8 @@ def segments(axes: Axes, evaluation: pd.DataFrame, *, metric: str, k: int) -> No
     offsets = np.linspace(-0.3, 0.3, len(styles) + 2)[1:-1]
     for offset, (model, style) in zip(offsets, styles.items(), strict=True):
         own = rows[rows["model"] == model]
-        y = own["segment"].map(names.index) + offset
+        # Not by Series.map: where pyarrow is installed, no segments at all would stay text.
+        y = np.array([names.index(segment) for segment in own["segment"]]) + offset
         axes.hlines(y, own["ci_low"], own["ci_high"], color=style.color, linewidth=1.6, alpha=0.8)
         axes.plot(own["value"], y, style.marker, color=style.color, label=short_label(model))
     axes.set_yticks(range(len(names)), [label(name) for name in names])
