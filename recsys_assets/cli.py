@@ -25,6 +25,7 @@ from rich.table import Table
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import data_folder, project_folder
+from recsys_assets.storage.erasure import ForgettingError
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 from recsys_assets.storage.publishing import NoGenerationError, Publisher
 
@@ -48,7 +49,14 @@ def main() -> None:
     """Run the command; what a user can mend becomes one line on stderr and exit code 1."""
     try:
         app()
-    except (RegistryError, NotPublishedError, NotFoundError, NoGenerationError, FileNotFoundError) as error:
+    except (
+        RegistryError,
+        NotPublishedError,
+        NotFoundError,
+        NoGenerationError,
+        ForgettingError,
+        FileNotFoundError,
+    ) as error:
         _complain(str(error))
         sys.exit(1)
 
@@ -61,6 +69,10 @@ def run(
 ) -> None:
     """Bring a data set up to date: raw files to published tables, through all gates."""
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    _bring_up_to_date(dataset, force=force, full=full)
+
+
+def _bring_up_to_date(dataset: str, *, force: bool = False, full: bool = False) -> None:
     started = time.monotonic()
     with err.status("Reading the graph …"):
         # Dagster and the models take seconds to import: not before they are needed.
@@ -189,6 +201,38 @@ def rollback(
     """Withdraw the current publication: an older generation answers again until the next one is published."""
     restored = _publisher(dataset).roll_back(to=to, reason=reason)
     out.print(f"{dataset}: generation {restored.number} is current again.")
+
+
+@app.command()
+def forget(
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
+    dataset: Dataset = "sample",
+    run: Annotated[bool, typer.Option(help="also make and publish anew what the user was part of")] = True,
+) -> None:
+    """Take a user out of all that is stored of a data set, and of those that are cut from it."""
+    spec = load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    with err.status("Forgetting …"):
+        from recsys_assets import launch
+
+        concerned = launch.forget(dataset, user_id)
+    source = spec.source.folder or spec.source.archive
+    out.print(
+        f"User {user_id} is out of the files of {', '.join(concerned)}, with all that was made of them. The source, "
+        f"{source}, is not changed: from now on the user is left out whenever it is read.",
+        soft_wrap=True,
+    )
+    published = [name for name in concerned if _publisher(name).current()]
+    for name in published if run else ():
+        _bring_up_to_date(name)
+    left = [trace for name in concerned for trace in launch.traces(name, user_id)]
+    if not left:
+        out.print(f"Nothing stored of {', '.join(concerned)} names user {user_id} any more.")
+    elif run:
+        _complain(f"user {user_id} is still named by {'; '.join(left)}")
+        raise typer.Exit(1)
+    else:
+        again = " and ".join(f"recsys run --dataset {name}" for name in published)
+        out.print(f"Publications name the user until they are replaced: {again}.", soft_wrap=True)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import duckdb
 
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.files import sync_folder
+from recsys_assets.storage.forgetting import rows_name
 from recsys_assets.storage.history import History
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
@@ -34,6 +35,15 @@ class Generation:
 
     number: int
     path: Path
+
+    @property
+    def learned(self) -> Path:
+        """The ratings that it was made of, as arrays; not there for what was published without."""
+        return self.path.with_suffix(".npz")
+
+    def remove(self) -> None:
+        self.learned.unlink(missing_ok=True)
+        self.path.unlink()
 
 
 @dataclass(frozen=True)
@@ -104,16 +114,32 @@ class Publisher:
             os.fsync(file.fileno())
         return staging
 
-    def make_current(self, number: int, staging: Path, *, run_id: str = "") -> Generation:
-        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones."""
-        target = self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb"
+    def make_current(
+        self, number: int, staging: Path, *, run_id: str = "", learned: Path | None = None
+    ) -> Generation:
+        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones.
+
+        ``learned`` is an artifact of the ratings that it was made of: kept with it, as another name of the same file.
+        """
+        generation = Generation(number, self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb")
         staging.chmod(0o444)
-        staging.replace(target)
-        self.point_at(Generation(number, target))
+        if learned:
+            generation.learned.unlink(missing_ok=True)
+            # Artifacts are replaced, never written into: this name keeps today's content.
+            generation.learned.hardlink_to(learned)
+        staging.replace(generation.path)
+        self.point_at(generation)
         self.history.add("published", number, run_id=run_id)
         for old in self.generations()[:-GENERATIONS_KEPT]:
-            old.path.unlink()
-        return Generation(number, target)
+            old.remove()
+        return generation
+
+    def forget(self, user_ids: Set[int]) -> None:
+        """Remove the generations, but for the current one, that name one of these users."""
+        for old in self.generations():
+            if user_ids and old != self.current() and rows_name(old.path, user_ids):
+                old.remove()
+                self.history.add("removed", old.number, reason="it named a user who is forgotten")
 
     def point_at(self, generation: Generation) -> None:
         """Make a generation the one that the stable path answers with."""
