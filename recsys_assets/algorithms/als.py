@@ -90,9 +90,7 @@ def fit_als(
             random_state=seed,
         )
         model.fit(likes, show_progress=False)
-        user_factors = fold_in_users(
-            likes, model.item_factors, regularization=regularization, alpha=alpha
-        )
+        user_factors = fold_in_users(likes, model.item_factors, regularization=regularization, alpha=alpha)
     liked = np.bincount(likes.indices, minlength=item_ids.size) > 0
     return Embeddings(user_ids, item_ids, user_factors, model.item_factors, liked)
 

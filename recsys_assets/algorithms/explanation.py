@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recsys_assets.algorithms.embeddings import Embeddings, Vectors
 from recsys_assets.algorithms.hybrid import user_scales
@@ -23,8 +24,10 @@ __all__ = [
     "EXPLAINED",
     "Explanation",
     "ListModels",
+    "PartRows",
     "als_shares",
     "content_shares",
+    "explain_lists",
     "explain_neighborhood",
     "explain_popularity",
     "list_models",
@@ -32,6 +35,8 @@ __all__ = [
 
 EXPLAINED: Final = ("als", "content", "hybrid")
 """The strategies whose scores are sums over liked items."""
+
+NO_ITEM: Final = -1
 
 Parts = NDArray[np.float64]
 
@@ -244,6 +249,70 @@ def list_models(
         alpha,
         min_rating,
     )
+
+
+@dataclass(frozen=True)
+class PartRows:
+    """The largest parts of many scores, one row each, and the sum of the others with them as the last row of a score.
+
+    Attributes
+    ----------
+    pair : shape (n_rows,), which of the pairs asked for
+    part_rank : shape (n_rows,), from 1 within the pair
+    because : shape (n_rows,), number of the liked item; −1 in the row of the others
+    part : shape (n_rows,)
+    n_likes : shape (n_rows,), likes that the row stands for
+    """
+
+    pair: NDArray[np.intp]
+    part_rank: NDArray[np.intp]
+    because: NDArray[np.intp]
+    part: Parts
+    n_likes: NDArray[np.intp]
+
+
+def explain_lists(
+    models: ListModels,
+    strategy: str,
+    user: NDArray[np.integer],
+    item: NDArray[np.integer],
+    *,
+    n_parts: int,
+) -> PartRows:
+    """Split the score of each pair (user[j], item[j]); pairs of users without likes have no rows.
+
+    Parameters
+    ----------
+    user, item : shape (n_pairs,); a user's pairs stand together
+    n_parts : rows of single likes for each pair, at most
+    """
+    rows: list[tuple[int, int, int, float, int]] = []
+    starts = np.flatnonzero(np.diff(user, prepend=-1))
+    # Systems of a few dozen unknowns: BLAS threads only wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for first, last in zip(starts, [*starts[1:], len(user)], strict=True):
+            explained = models.explain(strategy, int(user[first]), item[first:last])
+            for pair, explanation in enumerate(explained, start=first):
+                rows += _rows(pair, explanation, n_parts)
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    pair_, rank, because, part, n_likes = columns
+    return PartRows(
+        np.array(pair_, dtype=np.intp),
+        np.array(rank, dtype=np.intp),
+        np.array(because, dtype=np.intp),
+        np.array(part, dtype=np.float64),
+        np.array(n_likes, dtype=np.intp),
+    )
+
+
+def _rows(pair: int, explanation: Explanation, n_parts: int) -> list[tuple[int, int, int, float, int]]:
+    largest, others = explanation.largest(n_parts)
+    rows = [
+        (pair, rank, int(item), float(part), 1)
+        for rank, (item, part) in enumerate(zip(largest.items, largest.parts, strict=True), start=1)
+    ]
+    n_others = explanation.items.size - largest.items.size
+    return [*rows, (pair, len(rows) + 1, NO_ITEM, others, n_others)] if n_others else rows
 
 
 def explain_neighborhood(model: Neighborhood, user: int, item: int) -> Explanation:
