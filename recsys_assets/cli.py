@@ -155,6 +155,26 @@ def similar(
 
 
 @app.command()
+def explain(
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
+    movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
+    dataset: Dataset = "sample",
+    strategy: Annotated[
+        str, typer.Option(help="als, content, hybrid, popularity or item_knn_baseline (stars)")
+    ] = "hybrid",
+    n: Length = 10,
+) -> None:
+    """Show what each movie that a user rated adds to the score of another, and what made the score."""
+    from recsys_assets.storage.explaining import Explainer
+
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    why = Explainer(data_folder(), dataset).explain(user_id, movie, strategy=strategy, n=n)
+    out.print(f"{escape(why.because)}.", soft_wrap=True)
+    _show(why.answer)
+    _show(why.lineage)
+
+
+@app.command()
 def report(
     dataset: Dataset = "sample",
     show: Annotated[bool, typer.Option("--open", help="open the HTML report in the browser")] = False,

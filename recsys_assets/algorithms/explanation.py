@@ -292,7 +292,7 @@ def explain_lists(
     with threadpool_limits(limits=1, user_api="blas"):
         for first, last in zip(starts, [*starts[1:], len(user)], strict=True):
             explained = models.explain(strategy, int(user[first]), item[first:last])
-            for pair, explanation in enumerate(explained, start=first):
+            for pair, explanation in enumerate(explained, start=int(first)):
                 rows += _rows(pair, explanation, n_parts)
     columns = list(zip(*rows, strict=True)) or [()] * 5
     pair_, rank, because, part, n_likes = columns

@@ -107,7 +107,7 @@ def _top_k(queries: Vectors, vectors: Vectors, excluded: SparseRows, *, n: int) 
 
 def _rescored(queries: Vectors, vectors: Vectors, lists: Lists) -> Lists:
     """Sum the listed items' scores again in float64: matrix products in float32 are off in the sixth digit."""
-    items, scores = (part.copy() for part in lists)
+    items, scores = lists[0].copy(), lists[1].copy()
     for first in range(0, len(queries), _USERS_PER_BLOCK):
         block = slice(first, first + _USERS_PER_BLOCK)
         exact = np.einsum("ud,und->un", queries[block].astype(np.float64), vectors[items[block]])

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from recsys_assets.contracts import (
     choices,
+    claims,
     classification,
     clusters,
+    drift,
+    explanations,
     exploration,
     judgement,
     lists,
@@ -43,9 +46,12 @@ TABLES: dict[str, Table] = {
         lists,
         choices,
         judgement,
+        drift,
         rating_prediction,
         clusters,
         classification,
+        explanations,
+        claims,
         publication,
     )
     for table in module.TABLES
@@ -59,6 +65,7 @@ PUBLISHED = (
     "ratings_over_time",
     "genre_shares",
     "recommendations",
+    "explanations",
     "similar_movies",
     "cold_start",
     "holdout",
@@ -66,6 +73,8 @@ PUBLISHED = (
     "evaluation",
     "comparisons",
     "gates",
+    "drift",
+    "claims",
     "als_settings",
     "hybrid_weights",
     "predicted_ratings_top",

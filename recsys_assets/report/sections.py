@@ -7,12 +7,12 @@ from typing import Final
 
 import pandas as pd
 
-from recsys_assets.report import exploration, folds, likes, ratings
+from recsys_assets.report import claims, exploration, folds, likes, ratings
 from recsys_assets.report.page import Section
 
 __all__ = ["OPTIONAL", "REPORTED", "more_sections"]
 
-REPORTED: Final = (*ratings.REPORTED, *likes.REPORTED, *exploration.REPORTED)
+REPORTED: Final = (*ratings.REPORTED, *likes.REPORTED, *exploration.REPORTED, *claims.REPORTED)
 """The tables that sections are made of."""
 OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 """Tables that exist once cross-validation was asked for."""
@@ -21,7 +21,7 @@ OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
     """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
 
-    Likes are left out where none of their tables is there: not every set of tables is about them.
+    Likes and claims are left out where none of their tables is there: not every set of tables is about them.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(folds.cross_validation(tables))
     if any(name in tables for name in likes.REPORTED):
         sections.append(likes.likes(tables))
+    if all(name in tables for name in claims.REPORTED):
+        sections.append(claims.claims(tables))
     return [*sections, _the_ratings(tables)]
 
 

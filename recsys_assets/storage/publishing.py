@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from recsys_assets.contracts import contract_of
+from recsys_assets.storage.explanation_macros import EXPLANATION_MACROS
 from recsys_assets.storage.files import sync_folder
 from recsys_assets.storage.forgetting import rows_name
 from recsys_assets.storage.history import History
@@ -90,7 +91,7 @@ class Publisher:
     def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
         """Write a new generation's file, closed and on disk, under a name that nobody reads.
 
-        Queries see the warehouse's tables as ``warehouse.<table>``.
+        Queries see the warehouse's tables as ``warehouse.<table>``. With ``explanations`` go their macros.
 
         After an error the file is removed.
 
@@ -198,6 +199,8 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         )
         replace_tables(connection, tables)
         connection.execute("detach warehouse")
+        for macro in EXPLANATION_MACROS if "explanations" in tables else ():
+            connection.execute(macro)
         connection.execute("checkpoint")
 
 
