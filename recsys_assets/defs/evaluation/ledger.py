@@ -48,6 +48,7 @@ class Claim:
     source : the query that is judged, if not the evidence: the verdict of those who measured it
     needs : the table that is there once it was measured
     how : what to run to have it measured
+    n_rows : rows that the judgement needs
     of : the only data set that an exact figure is about
     """
 
@@ -60,11 +61,12 @@ class Claim:
     how: str
     needs: str = "evaluation"
     source: str = ""
+    n_rows: int = 1
     of: str = ""
 
     def find(self, rows: Rows, dataset: str) -> Finding | None:
-        """The finding on a data set; None without rows."""
-        if rows.empty:
+        """The finding on a data set; None where rows or their figures are missing."""
+        if len(rows) < self.n_rows or rows.isna().any(axis=None):
             return None
         found = self.judge(rows)
         if self.of and self.of != dataset:
@@ -116,10 +118,10 @@ def _judged_in(table: str, words: str) -> str:
 
 
 def _relevance(rows: Rows) -> Finding:
-    row = rows.iloc[0]
+    [row] = rows.to_dict("records")
     low, high = _signed(row["ci_low"]), _signed(row["ci_high"])
     return Finding(
-        f"NDCG@10 {_signed(row['difference'])} against ALS (95 % interval {low} to {high}, {row['n_users']:,d} users)",
+        f"NDCG@10 {_signed(row['difference'])} against ALS (95 % interval {low} to {high}, {row['n_users']:,} users)",
         _verdict(row["ci_low"] > 0),
         "Paired over the same users. Content earns its place on movies that nobody has rated.",
     )
@@ -259,6 +261,7 @@ CLAIMS: Final = (
         "and segment = 'all' and metric = 'diversity' and k = 10",
         _diversity,
         "recsys run --dataset {dataset}",
+        n_rows=2,
     ),
     *(
         Claim(
@@ -299,6 +302,7 @@ CLAIMS: Final = (
         "and metric in ('rmse', 'rmse_std')",
         _svd,
         FULL,
+        n_rows=2,
         of="ml-100k",
     ),
     Claim(
@@ -310,6 +314,7 @@ CLAIMS: Final = (
         "and metric = 'rmse' order by value",
         _band,
         FULL,
+        n_rows=3,
         of="ml-100k",
     ),
     Claim(
@@ -321,5 +326,6 @@ CLAIMS: Final = (
         "and segment = 'all_items' and metric = 'coverage' and k = 10 order by model",
         _coverage,
         "recsys run --dataset {dataset}",
+        n_rows=2,
     ),
 )
