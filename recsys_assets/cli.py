@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import webbrowser
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -169,8 +170,8 @@ def explain(
 
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
     why = Explainer(data_folder(), dataset).explain(user_id, movie, strategy=strategy, n=n)
-    out.print(f"{escape(why.because)}.", soft_wrap=True)
-    _show(why.answer)
+    out.print(f"{escape(why.answer.title)}\n{escape(why.because)}.", highlight=False, soft_wrap=True)
+    _show(replace(why.answer, title=""))
     _show(why.lineage)
 
 

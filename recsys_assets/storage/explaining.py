@@ -15,7 +15,7 @@ from recsys_assets.algorithms.explanation import (
     explain_neighborhood,
     explain_popularity,
 )
-from recsys_assets.algorithms.interactions import Ids
+from recsys_assets.algorithms.interactions import Ids, SparseRows
 from recsys_assets.algorithms.rating_prediction.neighbors import Neighborhood
 from recsys_assets.storage.arrays import from_arrays
 from recsys_assets.storage.explanation_macros import MOVIES_NAMED
@@ -92,7 +92,7 @@ class Explainer(Published):
         movie_id, title = self._movie(movie)
         place, parts = self._published(user_id, movie_id, strategy)
         if not parts:
-            place, parts = "", self._computed(user_id, movie_id, strategy, n)
+            place, parts = self._computed(user_id, movie_id, strategy, n)
         score = sum(part for *_, part in parts)
         unit = {"popularity": "likes", STARS: "stars"}.get(strategy, "score")
         answer = Answer(
@@ -110,7 +110,7 @@ class Explainer(Published):
             for because, title, stars, at, part, n_ratings, *_ in rows
         ]
 
-    def _computed(self, user_id: int, movie_id: int, strategy: str, n: int) -> list[Part]:
+    def _computed(self, user_id: int, movie_id: int, strategy: str, n: int) -> tuple[str, list[Part]]:
         package = STARS if strategy == STARS else "lists"
         try:
             arrays, about = read_package(self.data / "models" / self.dataset, package)
@@ -124,31 +124,33 @@ class Explainer(Published):
         if strategy == STARS:
             return self._of_stars(arrays, user, item, n)
         models = from_arrays(ListModels, arrays)
+        stars = _row(models.ratings, user)
+        rated = f" (rated already, {stars[item]:g} stars: no list shows it)" if stars[item] else ""
         if strategy == "popularity":
             found = explain_popularity(models.ratings, item, min_rating=models.min_rating)
-            return [(None, "likes of all users", None, None, found.constant)]
+            return rated, [(None, "likes of all users", None, None, found.constant)]
         found = models.explain(strategy, user, np.array([item]))[0]
         if not found.items.size:
             raise NotFoundError(
                 f"user {user_id} of {self.dataset} has liked nothing: there is nothing to explain"
             )
-        stars = np.asarray(models.ratings[user].todense()).ravel()
-        return self._parts(found, models.item_ids, stars, n)
+        return rated, self._parts(found, models.item_ids, stars, n)
 
     def _of_stars(
         self, arrays: Mapping[str, np.ndarray[Any, Any]], user: int, item: int, n: int
-    ) -> list[Part]:
+    ) -> tuple[str, list[Part]]:
         own = {name: array for name, array in arrays.items() if name not in ("user_ids", "item_ids")}
         model = from_arrays(Neighborhood, own)
         found = explain_neighborhood(model, user, item)
-        left_over = np.asarray(model.deviations[user].todense()).ravel()
-        stars = left_over + model.mean + model.user_bias[user] + model.item_bias
+        baselines = model.mean + model.user_bias[user] + model.item_bias
+        # Stars come in halves: what rounding took from the deviations comes back.
+        stars = np.round(2 * (_row(model.deviations, user) + baselines)) / 2
         baseline = (
             (None, "mean of all ratings", None, None, float(model.mean)),
             (None, "how generous you are", None, None, float(model.user_bias[user])),
             (None, "how well others like it", None, None, float(model.item_bias[item])),
         )
-        return [*self._parts(found, arrays["item_ids"], np.round(stars * 2) / 2, n), *baseline]
+        return "", [*self._parts(found, arrays["item_ids"], stars, n), *baseline]
 
     def _parts(self, found: Explanation, item_ids: Ids, stars: np.ndarray[Any, Any], n: int) -> list[Part]:
         largest, others = found.largest(n)
@@ -184,7 +186,7 @@ class Explainer(Published):
 
     def _lineage(self, strategy: str) -> Answer:
         rows = self._rows(
-            "select asset, code_version, data_version, run_id, strftime(made_at, '%Y-%m-%d %H:%M:%S') "
+            "select asset, code_version, data_version[:16], run_id[:8], strftime(made_at, '%Y-%m-%d %H:%M') "
             "from lineage_of(?)",
             [strategy],
         )
@@ -193,6 +195,11 @@ class Explainer(Published):
 
 def _others(n_ratings: int) -> str:
     return f"{n_ratings} more that you rated"
+
+
+def _row(matrix: SparseRows, user: int) -> np.ndarray[Any, Any]:
+    row: np.ndarray[Any, Any] = matrix[[user]].toarray()[0]
+    return row
 
 
 def _place(ids: Ids, wanted: int, complaint: str) -> int:
