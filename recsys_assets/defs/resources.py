@@ -19,8 +19,8 @@ from recsys_assets.storage.warehouse import Warehouse, describe_table, replace_t
 __all__ = ["ArraysIOManager", "Project", "TablesIOManager", "build_resources", "resources", "table_metadata"]
 
 PREVIEW_ROWS = 8
-# `text` is a refused line as it was.
-_PERSONAL = frozenset({"user_id", "text"})
+# `text` is a refused line as it was; a rank among users may be a user's only one.
+_PERSONAL = frozenset({"user_id", "user_rank", "text"})
 _KEPT_OUT = "Rows about users stay in the data set's own files: the event log forgets nobody."
 
 

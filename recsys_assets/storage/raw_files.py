@@ -136,6 +136,8 @@ class RawFiles:
             if present:
                 known = present.forgotten if spec.source.subset_of else None
                 self._keep(spec, present.source_state, present.files, forgotten=known)
+            for path in self.about_users(spec):
+                drop_lines(path, self.forgotten(spec.name).ids())
 
     def acquire(self, spec: DatasetSpec, *, progress: Progress | None = None) -> Manifest:
         """Bring the data set's raw files into its folder, unless those of the same source state are there.

@@ -38,7 +38,9 @@ MEASURES = {
     "new_movie_share": "share of the newly rated movies of which no rating was learned",
     "ndcg_lost": "share of the NDCG that the published lists should have on ratings after them, but don't",
 }
-_NOTHING = Interactions(np.array([], np.int64), np.array([], np.int64), csr_matrix((0, 0), dtype=np.float32))
+_NOTHING = Interactions(
+    np.array([], np.int64), np.array([], np.int64), csr_matrix(np.zeros((0, 0), np.float32))
+)
 
 
 class DriftConfig(LikeConfig):
