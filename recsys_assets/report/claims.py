@@ -5,13 +5,14 @@ The table comes as a frame by the name of its contract.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 
 from recsys_assets.report.page import Section, note, paragraph, pill, wide
-from recsys_assets.report.style import escape_markdown, html_table, markdown_table
+from recsys_assets.report.style import Html, escape_markdown, html_table, markdown_table
 
 __all__ = ["REPORTED", "claims", "claims_markdown"]
 
@@ -43,10 +44,16 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> Section:
         If it is missing.
     """
     rows = tables["claims"]
-    table = _table(rows)
-    for column in ("Claim", "Measured", "Note"):
-        table[column] = table[column].map(wide)
-    table["Verdict"] = table["Verdict"].map(lambda word: pill(word, _TONES.get(word, "open")))
+    table = pd.DataFrame(
+        {
+            "Id": rows["claim_id"],
+            "Verdict": rows["verdict"].map(lambda word: pill(word, _TONES.get(word, "open"))),
+            "Claimed": (rows["statement"] + ": " + rows["claimed"]).map(wide),
+            "Measured": [
+                _with_note(*texts) for texts in zip(rows["measured"].fillna("–"), rows["note"], strict=True)
+            ],
+        }
+    )
     return Section(
         title=_TITLE,
         finding=_finding(rows),
@@ -66,6 +73,10 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> Section:
 def claims_markdown(rows: pd.DataFrame) -> str:
     """Tabulate the ledger."""
     return markdown_table(_table(rows), formats={})
+
+
+def _with_note(measured: str, reason: str) -> Html:
+    return Html(f'<div class="wide">{html.escape(measured)}{note(reason)}</div>')
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:

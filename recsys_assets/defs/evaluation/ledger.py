@@ -221,7 +221,7 @@ CLAIMS: Final = (
     Claim(
         "A11.2",
         A,
-        "Top picks have a like probability of more than 90 %",
+        "Like probability of top picks",
         "> 90 %",
         f"select avg((score > 0.9)::int) as above, avg(score) as mean {_TOP_PICKS}",
         _as_judged,
@@ -244,8 +244,8 @@ CLAIMS: Final = (
     Claim(
         "B10.1",
         B,
-        "The hybrid of ALS and content is more relevant than ALS",
-        "improves relevance",
+        "Relevance of the hybrid of ALS and content, against ALS",
+        "improves",
         "select difference, ci_low, ci_high, n_users from comparisons where model = 'hybrid' and baseline = 'als' "
         "and split = 'test' and segment = 'all' and metric = 'ndcg' and k = 10",
         _relevance,
@@ -255,8 +255,8 @@ CLAIMS: Final = (
     Claim(
         "B10.2",
         B,
-        "The hybrid of ALS and content is more diverse than ALS",
-        "improves diversity",
+        "Diversity of the hybrid of ALS and content, against ALS",
+        "improves",
         "select model, value, ci_low, ci_high from evaluation where model in ('hybrid', 'als') and split = 'test' "
         "and segment = 'all' and metric = 'diversity' and k = 10",
         _diversity,
@@ -320,7 +320,7 @@ CLAIMS: Final = (
     Claim(
         "D6",
         D,
-        "Lists are diverse: they cover more than 30 % of the movies",
+        "Share of the movies that lists cover, called diverse",
         f"> {COVERAGE_CLAIMED:.0%}",
         "select model, value from evaluation where model in ('svd', 'hybrid_published') and split = 'test' "
         "and segment = 'all_items' and metric = 'coverage' and k = 10 order by model",
