@@ -46,7 +46,7 @@ lock: ## resolve pyproject's ranges again into requirements.lock
 sample: $(VENV)/.ready ## write data/sample again from its generator
 	$(BIN)/python -m recsys_assets.sample
 
-clean: ## remove everything the graph has made; the inbox and appended ratings stay
+clean: ## remove everything the graph has made; the inbox, appended ratings and forgotten users stay
 	rm -rf $(foreach folder,raw downloads warehouse artifacts models mlflow published reports dagster bench,$(DATA)/$(folder))
 
 # uv comes from the lock too, so that every byte of the environment is checked against a hash.

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import webbrowser
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -25,6 +26,7 @@ from rich.table import Table
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import SettingsError, data_folder, lifecycle_store, project_folder
+from recsys_assets.storage.erasure import ForgettingError
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 from recsys_assets.storage.publishing import NoGenerationError, Publisher
 
@@ -54,6 +56,7 @@ def main() -> None:
         NotPublishedError,
         NotFoundError,
         NoGenerationError,
+        ForgettingError,
         FileNotFoundError,
     ) as error:
         _complain(str(error))
@@ -69,6 +72,10 @@ def run(
     """Bring a data set up to date: raw files to published tables, through all gates."""
     load_registry(data_folder() / "datasets.toml").dataset(dataset)
     lifecycle_store()
+    _bring_up_to_date(dataset, force=force, full=full)
+
+
+def _bring_up_to_date(dataset: str, *, force: bool = False, full: bool = False) -> None:
     started = time.monotonic()
     with err.status("Reading the graph …"):
         # Dagster and the models take seconds to import: not before they are needed.
@@ -155,6 +162,26 @@ def similar(
 
 
 @app.command()
+def explain(
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
+    movie: Annotated[str, typer.Argument(help="movie id, or title or part of it")],
+    dataset: Dataset = "sample",
+    strategy: Annotated[
+        str, typer.Option(help="als, content, hybrid, popularity or item_knn_baseline (stars)")
+    ] = "hybrid",
+    n: Length = 10,
+) -> None:
+    """Show what each movie that a user rated adds to the score of another, and what made the score."""
+    from recsys_assets.storage.explaining import Explainer
+
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    why = Explainer(data_folder(), dataset).explain(user_id, movie, strategy=strategy, n=n)
+    out.print(f"{escape(why.answer.title)}\n{escape(why.because)}.", highlight=False, soft_wrap=True)
+    _show(replace(why.answer, title=""))
+    _show(why.lineage)
+
+
+@app.command()
 def report(
     dataset: Dataset = "sample",
     show: Annotated[bool, typer.Option("--open", help="open the HTML report in the browser")] = False,
@@ -226,6 +253,38 @@ def models(dataset: Dataset = "sample") -> None:
     out.print(table)
     for version, *_, reason, _ in versions:
         out.print(f"{version}: {escape(reason or 'the run ended before the decision')}", soft_wrap=True)
+
+
+@app.command()
+def forget(
+    user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
+    dataset: Dataset = "sample",
+    run: Annotated[bool, typer.Option(help="also make and publish anew what the user was part of")] = True,
+) -> None:
+    """Take a user out of all that is stored of a data set, and of those that are cut from it."""
+    spec = load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    with err.status("Forgetting …"):
+        from recsys_assets import launch
+
+        concerned = launch.forget(dataset, user_id)
+    source = spec.source.folder or spec.source.archive
+    out.print(
+        f"User {user_id} is out of the files of {', '.join(concerned)}, with all that was made of them. The source, "
+        f"{source}, is not changed: from now on the user is left out whenever it is read.",
+        soft_wrap=True,
+    )
+    published = [name for name in concerned if _publisher(name).current()]
+    for name in published if run else ():
+        _bring_up_to_date(name)
+    left = [trace for name in concerned for trace in launch.traces(name, user_id)]
+    if not left:
+        out.print(f"Nothing stored of {', '.join(concerned)} names user {user_id} any more.")
+    elif run:
+        _complain(f"user {user_id} is still named by {'; '.join(left)}")
+        raise typer.Exit(1)
+    else:
+        again = " and ".join(f"recsys run --dataset {name}" for name in published)
+        out.print(f"Publications name the user until they are replaced: {again}.", soft_wrap=True)
 
 
 @app.command()

@@ -20,10 +20,11 @@ from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
 from recsys_assets.defs.resources import Project, lock_of
 from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.settings import archives_folder, data_folder, project_folder
-from recsys_assets.storage.files import is_locked
+from recsys_assets.storage.erasure import Eraser
+from recsys_assets.storage.files import is_locked, locked
 from recsys_assets.storage.publishing import Publisher
 
-__all__ = ["Outcome", "Plan", "launch", "log_held_open", "plan", "prepare_home"]
+__all__ = ["Outcome", "Plan", "forget", "launch", "log_held_open", "plan", "prepare_home", "traces"]
 
 _HOST_TAG = "recsys/host"
 _PROCESS_TAG = "recsys/process"
@@ -72,7 +73,7 @@ def plan(dataset: str, instance: dg.DagsterInstance, *, force: bool = False, wit
     The slow evaluation is left as it is, made or not, unless it is asked for.
     """
     definitions = defs()
-    project = Project(data=str(data_folder()), archives=str(archives_folder() or ""))
+    project = _project()
     graph = definitions.resolve_asset_graph()
     slow = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in SLOW_GROUPS}
     left_out = frozenset() if with_slow else frozenset(slow)
@@ -114,6 +115,31 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
         result = _execute(planned, instance, run_id)
     publisher = Publisher(data_folder() / "published", planned.dataset)
     return Outcome(run_id, result.success, publisher.answers_with(run_id), tuple(dict.fromkeys(problems)))
+
+
+def forget(dataset: str, user_id: int) -> list[str]:
+    """Erase a user from a data set and those cut from it, between runs; return their names.
+
+    What was made of them goes too, but for publications: the next run replaces those.
+    """
+    project = _project()
+    eraser = Eraser(project.raw_files)
+    concerned = eraser.concerned(dataset, user_id)
+    for spec in concerned:
+        with locked(lock_of(project.data, spec.name)):
+            eraser.erase(spec, user_id)
+    return [spec.name for spec in concerned]
+
+
+def traces(dataset: str, user_id: int) -> list[str]:
+    """What is stored of a data set that still names the user."""
+    project = _project()
+    with locked(lock_of(project.data, dataset)):
+        return Eraser(project.raw_files).traces(project.registry.dataset(dataset), user_id)
+
+
+def _project() -> Project:
+    return Project(data=str(data_folder()), archives=str(archives_folder() or ""))
 
 
 def _execute(planned: Plan, instance: dg.DagsterInstance, run_id: str) -> dg.ExecuteInProcessResult:

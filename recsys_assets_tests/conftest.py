@@ -20,7 +20,15 @@ settings.register_profile("recsys", deadline=None)
 settings.load_profile("recsys")
 
 
-SAME_WORLDS = ("test_automation", "test_cli", "test_cross_validation", "test_graph")
+SAME_WORLDS = (
+    "test_automation",
+    "test_cli",
+    "test_cross_validation",
+    "test_drift_assets",
+    "test_explaining",
+    "test_forgetting",
+    "test_graph",
+)
 """Files that need the finished and the cross-validated world: in one process both are made once."""
 
 

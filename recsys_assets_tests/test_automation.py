@@ -64,7 +64,7 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
 
 
 def test_sensors_and_schedules_say_what_they_do() -> None:
-    assert SENSORS.keys() == {"inbox_sensor", "failed_runs", "refresh"}
+    assert SENSORS.keys() == {"inbox_sensor", "drift_sensor", "failed_runs", "refresh"}
     assert SCHEDULES.keys() == {"nightly"}
     assert all(one.description for one in (*SENSORS.values(), *SCHEDULES.values()))
 

@@ -132,8 +132,8 @@ def test_only_judges_are_downstream_of_test_rows() -> None:
         "rating_calibration",
     }
     of_likes = {"holdout_like_predictions", "like_evaluation", "like_comparisons", "like_claims"}
-    of_all = {"evaluation", "comparisons", "gates", "evaluation_report"}
-    publishers = {"model_packages", "like_packages", "published"}
+    of_all = {"evaluation", "comparisons", "gates", "claims", "evaluation_report"}
+    publishers = {"model_packages", "like_packages", "list_packages", "published"}
     judges = of_lists | of_stars | of_likes | of_all | publishers
     assert downstream("test_ratings") - {"test_ratings"} == judges
     assert downstream("test_ratings") - {"test_ratings"} == judges_of("split")
@@ -143,7 +143,8 @@ def test_only_judges_are_downstream_of_the_folds() -> None:
     of_stars = {"fold_models", "fold_predictions", "cross_validation"}
     of_likes = {"like_fold_predictions", "like_cross_validation", "like_claims"}
     within = {"rating_folds"} | of_stars | of_likes
-    outside = {"evaluation", "gates", "evaluation_report", "model_packages", "like_packages", "published"}
+    outside = {"evaluation", "gates", "claims", "evaluation_report", "published"}
+    outside |= {"model_packages", "like_packages", "list_packages"}
     assert within == SLOW
     assert (
         downstream("official_folds") - {"official_folds"} == within | outside == judges_of("cross_validation")
@@ -306,7 +307,7 @@ def test_the_publication_knows_where_it_comes_from(world: World) -> None:
     recorded = dict(world.published("sample", "select asset, data_version from versions"))
     made = world.versions("sample")
     looked_at_alone = made.keys() - upstream("published")
-    assert looked_at_alone == {"model_packages", "like_packages", "rarely_rated_movies"}
+    assert looked_at_alone == {"model_packages", "like_packages", "list_packages", "rarely_rated_movies"}
     assert recorded == {name: made[name] for name in made if name not in looked_at_alone | {"published"}}
 
 

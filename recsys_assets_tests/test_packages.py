@@ -196,8 +196,9 @@ def test_every_live_model_and_the_blend_have_a_package_with_all_that_is_known_of
     folder = world.data / "models" / "sample"
     names = [*MODELS, "blend"]
     packages = {name: read_package(folder, name) for name in names}
-    assert files(folder) == {f"{name}.json" for name in names} | {
-        about["arrays"] for _, about in packages.values()
+    _, lists = read_package(folder, "lists")
+    assert files(folder) == {f"{name}.json" for name in (*names, "lists")} | {
+        about["arrays"] for about in (lists, *(about for _, about in packages.values()))
     } | {"likes"}
     [(n_ratings,)] = world.query("sample", "select count(*) from ratings")
     versions = world.versions("sample")

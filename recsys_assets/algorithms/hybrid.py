@@ -56,18 +56,28 @@ def standardise(model: Embeddings, catalogue: NDArray[np.bool_]) -> Embeddings:
     ValueError
         If the catalogue is empty.
     """
-    if not catalogue.any():
-        raise ValueError(f"none of {catalogue.size} items is in the catalogue; fit on some likes first")
-    vectors = model.item_vectors[catalogue].astype(np.float64)
-    deviation = np.linalg.norm(model.user_vectors @ _covariance_root(vectors), axis=1)
-    # Rounding leaves a hair of deviation where there is none: compare with the largest score there could be.
-    largest = np.linalg.norm(model.user_vectors, axis=1) * np.linalg.norm(vectors, axis=1).max()
-    varies = deviation > 1e-5 * largest
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies)
+    vectors = _known_vectors(model, catalogue)
     centred = np.where(model.recommendable[:, None], model.item_vectors - vectors.mean(axis=0), 0)
     return replace(
-        model, user_vectors=model.user_vectors * scale[:, None], item_vectors=centred.astype(np.float32)
+        model,
+        user_vectors=model.user_vectors * user_scales(model, catalogue)[:, None],
+        item_vectors=centred.astype(np.float32),
     )
+
+
+def user_scales(model: Embeddings, catalogue: NDArray[np.bool_]) -> Vectors:
+    """Return what `standardise` multiplies each user's vector by: 1 / σ_u, shape (n_users,); 0 where nothing varies.
+
+    Raises
+    ------
+    ValueError
+        If the catalogue is empty.
+    """
+    vectors = _known_vectors(model, catalogue)
+    deviation: Vectors = np.linalg.norm(model.user_vectors @ _covariance_root(vectors), axis=1)
+    # Rounding leaves a hair of deviation where there is none: compare with the largest score there could be.
+    largest = np.linalg.norm(model.user_vectors, axis=1) * np.linalg.norm(vectors, axis=1).max()
+    return np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-5 * largest)
 
 
 def blend(collaborative: Embeddings, content: Embeddings, *, alpha: float, beta: float) -> Embeddings:
@@ -160,6 +170,12 @@ def contributions(
         for weight, part in zip((alpha, beta), parts, strict=True)
     ]
     return np.stack(weighted, axis=1)
+
+
+def _known_vectors(model: Embeddings, catalogue: NDArray[np.bool_]) -> NDArray[np.float64]:
+    if not catalogue.any():
+        raise ValueError(f"none of {catalogue.size} items is in the catalogue; fit on some likes first")
+    return model.item_vectors[catalogue].astype(np.float64)
 
 
 def _covariance_root(vectors: NDArray[np.float64]) -> Vectors:

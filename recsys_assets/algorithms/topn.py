@@ -80,7 +80,8 @@ def _best_inner_products(
     known = np.flatnonzero(queries.any(axis=1))
     lists = np.full((len(queries), n), NO_ITEM), np.full((len(queries), n), NO_SCORE)
     if known.size and numbers.size:
-        found, scores = _renumber(_top_k(queries[known], vectors, csr_matrix(excluded[known]), n=n), numbers)
+        best = _top_k(queries[known], vectors, csr_matrix(excluded[known]), n=n)
+        found, scores = _renumber(_rescored(queries[known], vectors, best), numbers)
         lists[0][known, : found.shape[1]], lists[1][known, : found.shape[1]] = found, scores
     return lists
 
@@ -102,6 +103,19 @@ def _top_k(queries: Vectors, vectors: Vectors, excluded: SparseRows, *, n: int) 
                     queries[block] @ vectors.T, excluded[block], items[block, :n]
                 )
     return items[:, :n], scores[:, :n]
+
+
+def _rescored(queries: Vectors, vectors: Vectors, lists: Lists) -> Lists:
+    """Sum the listed items' scores again in float64: matrix products in float32 are off in the sixth digit."""
+    items, scores = lists[0].copy(), lists[1].copy()
+    for first in range(0, len(queries), _USERS_PER_BLOCK):
+        block = slice(first, first + _USERS_PER_BLOCK)
+        exact = np.einsum("ud,und->un", queries[block].astype(np.float64), vectors[items[block]])
+        exact = np.where(items[block] == NO_ITEM, NO_SCORE, exact).astype(np.float32)
+        order = np.lexsort((items[block], -exact), axis=-1)
+        items[block] = np.take_along_axis(items[block], order, axis=1)
+        scores[block] = np.take_along_axis(exact, order, axis=1)
+    return items, scores
 
 
 def _break_ties(scores: Vectors, excluded: SparseRows, listed: Items) -> Lists:

@@ -19,6 +19,9 @@ from recsys_assets.storage.warehouse import Warehouse, describe_table, replace_t
 __all__ = ["ArraysIOManager", "Project", "TablesIOManager", "build_resources", "resources", "table_metadata"]
 
 PREVIEW_ROWS = 8
+# `text` is a refused line as it was; a rank among users may be a user's only one.
+_PERSONAL = frozenset({"user_id", "user_rank", "text"})
+_KEPT_OUT = "Rows about users stay in the data set's own files: the event log forgets nobody."
 
 
 class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -105,13 +108,18 @@ def table_name(key: dg.AssetKey) -> str:
 
 
 def table_metadata(connection: Any, name: str) -> dict[str, Any]:
-    """Row count, first rows and column schema, for the UI."""
-    facts = describe_table(connection, name, n_preview=PREVIEW_ROWS)
+    """Row count, first rows and column schema, for the UI.
+
+    Rows about users are not shown: the event log would keep them after their users are forgotten.
+    """
+    personal = _PERSONAL & set(contract_of(name).column_names)
+    facts = describe_table(connection, name, n_preview=0 if personal else PREVIEW_ROWS)
+    rows = _KEPT_OUT if personal else markdown_table(facts.preview, formats={})
     return {
         "dagster/row_count": facts.n_rows,
         "dagster/table_name": name,
         "dagster/column_schema": column_schema(contract_of(name)),
-        "preview": dg.MetadataValue.md(markdown_table(facts.preview, formats={})),
+        "preview": dg.MetadataValue.md(rows),
     }
 
 

@@ -70,6 +70,8 @@ def _changed_outside(
     manifest = project.raw_files.manifest(dataset)
     if manifest is None or not project.raw_files.unchanged(spec, manifest):
         changed[dg.AssetKey("raw_files")] = "the source changed"
+    elif manifest.forgotten != project.raw_files.forgotten(dataset).state():
+        changed[dg.AssetKey("raw_files")] = "a user was forgotten"
     inbox = Inbox(project.folder, dataset)
     if inbox.pending():
         changed[dg.AssetKey("inbox")] = "new files"

@@ -11,6 +11,7 @@ from recsys_assets.report import (
     catalogue_engine,
     catalogue_exploration,
     catalogue_relevance,
+    claims,
     exploration,
     folds,
     lifecycle,
@@ -29,6 +30,7 @@ REPORTED: Final = (
     *catalogue_engine.REPORTED,
     *catalogue_relevance.REPORTED,
     *lifecycle.REPORTED,
+    *claims.REPORTED,
 )
 """The tables that sections are made of."""
 OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
@@ -38,8 +40,8 @@ OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
 def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
     """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
 
-    Likes are left out where none of their tables is there, and the catalogue where there is none: not every set of
-    tables is about them.
+    Likes and claims are left out where none of their tables is there, and the catalogue where there is none: not every
+    set of tables is about them.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(catalogue_relevance.relevance(tables))
     if lifecycle.is_there(tables):
         sections.append(lifecycle.model_versions(tables))
+    if all(name in tables for name in claims.REPORTED):
+        sections.append(claims.claims(tables))
     return sections
 
 

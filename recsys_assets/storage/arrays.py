@@ -9,13 +9,14 @@ import dataclasses
 import hashlib
 import os
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["as_arrays", "content_digest", "load_artifact", "save_artifact"]
+__all__ = ["as_arrays", "content_digest", "from_arrays", "load_artifact", "save_artifact"]
 
 T = TypeVar("T")
 
@@ -46,15 +47,29 @@ def load_artifact(path: Path, kind: type[T]) -> T:
     ValueError
         If the file holds other fields than ``kind``: it was written by another version of the code.
     """
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    hints = typing.get_type_hints(kind)
+    try:
+        return from_arrays(kind, arrays)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+
+
+def from_arrays(kind: type[T], arrays: Mapping[str, np.ndarray[Any, Any]]) -> T:
+    """Build the dataclass from what ``as_arrays`` gave.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are of other fields than those of ``kind``.
+    """
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     names = {name.split(".")[0] for name in arrays}
     if names != {field.name for field in fields}:
         raise ValueError(
-            f"{path} holds the fields {sorted(names)}, not those of {kind.__name__}: materialise it again"
+            f"holds the fields {sorted(names)}, not those of {kind.__name__}: materialise it again"
         )
+    hints = typing.get_type_hints(kind)
     return kind(**{field.name: _from_arrays(field.name, hints[field.name], arrays) for field in fields})
 
 
@@ -90,7 +105,7 @@ def _csr_parts(matrix: Any) -> dict[str, np.ndarray[Any, Any]]:
     return {part: np.asarray(getattr(rows, part)) for part in _CSR_PARTS}
 
 
-def _from_arrays(name: str, hint: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+def _from_arrays(name: str, hint: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
     if name in arrays:
         array = arrays[name]
         return array.item() if hint in (int, float, str, bool) else array

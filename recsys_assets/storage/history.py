@@ -17,7 +17,7 @@ class Event:
 
     Attributes
     ----------
-    happened : published, withdrawn (what followed was not to be read any more), or restored
+    happened : published, withdrawn (what followed was not to be read any more), restored, or removed
     generation : the generation that it happened to
     at : ISO 8601, UTC, seconds
     run_id : the Dagster run that did it; empty where a person did

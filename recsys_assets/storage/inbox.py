@@ -8,7 +8,7 @@ appended files is the truth; ratings are loaded from the raw files and all of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,14 @@ import pandas as pd
 from recsys_assets.contracts import TABLES
 from recsys_assets.storage.archives import sha256_of
 from recsys_assets.storage.files import copy_atomically, sweep_staged
+from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons
 from recsys_assets.storage.layouts import INBOX_FILE
 from recsys_assets.storage.loading import FileToRead, RawFileError, parse_strictly, prepare
 
 __all__ = ["Inbox", "Outcome"]
 
 REASONS_SHOWN = 5
+_REASONS = ".reasons.csv"
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,25 @@ class Inbox:
         """
         # Runs on one data set take turns: what is still staged was left by a killed one.
         sweep_staged(self.appended_folder)
-        return [self._take(connection, path) for path in self.pending()]
+        forgotten = Forgotten(self.data, self.dataset).ids()
+        kept = [path for path in self.pending() if _keeps_rows(path, forgotten)]
+        return [self._take(connection, path) for path in kept]
+
+    def with_ratings(self) -> list[Path]:
+        """All files of ratings: waiting, refused and appended."""
+        refused = [path for path in _visible_files(self.refused_folder) if not path.name.endswith(_REASONS)]
+        return [*self.pending(), *refused, *_visible_files(self.appended_folder)]
+
+    def forget(self, user_ids: Set[int]) -> None:
+        """Take the lines about these users out of all files; one that holds no others goes."""
+        for path in self.with_ratings():
+            if _keeps_rows(path, user_ids) and path.parent == self.appended_folder:
+                path.rename(path.with_name(f"{_digest(path)}-{path.name.split('-', 1)[1]}"))
+        for path in self.refused_folder.glob(f"*{_REASONS}"):
+            drop_reasons(path, user_ids)
 
     def _take(self, connection: duckdb.DuckDBPyConnection, path: Path) -> Outcome:
-        digest = sha256_of(path)[:16]
+        digest = _digest(path)
         if any(self.appended_folder.glob(f"{digest}-*.csv")):
             path.unlink()
             return Outcome(
@@ -109,7 +126,7 @@ class Inbox:
 
     def _refuse(self, path: Path, reasons: pd.DataFrame) -> Outcome:
         self.refused_folder.mkdir(parents=True, exist_ok=True)
-        reasons.to_csv(self.refused_folder / f"{path.name}.reasons.csv", index=False)
+        reasons.to_csv(self.refused_folder / f"{path.name}{_REASONS}", index=False)
         path.replace(self.refused_folder / path.name)
         shown = "; ".join(
             f"line {row.line}: {row.reason}" for row in reasons.head(REASONS_SHOWN).itertuples()
@@ -121,6 +138,21 @@ class Inbox:
 def _visible_files(folder: Path) -> list[Path]:
     # A killed copy leaves a hidden file behind.
     return sorted(path for path in folder.glob("*.csv") if path.is_file() and not path.name.startswith("."))
+
+
+def _digest(path: Path) -> str:
+    return sha256_of(path)[:16]
+
+
+def _keeps_rows(path: Path, user_ids: Set[int]) -> bool:
+    """Take the lines about these users out of a file of ratings; remove it and say False if that leaves none."""
+    if not drop_lines(path, user_ids):
+        return True
+    with path.open("rb") as lines:
+        rows = [line for _, line in zip(range(2), lines, strict=False)]
+    if len(rows) < 2:
+        path.unlink()
+    return len(rows) == 2
 
 
 def outcomes_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:

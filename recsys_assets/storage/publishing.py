@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from recsys_assets.contracts import contract_of
+from recsys_assets.storage.explanation_macros import EXPLANATION_MACROS
 from recsys_assets.storage.files import sync_folder
+from recsys_assets.storage.forgetting import rows_name
 from recsys_assets.storage.history import History
 from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
@@ -35,6 +37,15 @@ class Generation:
 
     number: int
     path: Path
+
+    @property
+    def learned(self) -> Path:
+        """The ratings that it was made of, as arrays; not there for what was published without."""
+        return self.path.with_suffix(".npz")
+
+    def remove(self) -> None:
+        self.learned.unlink(missing_ok=True)
+        self.path.unlink()
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,8 @@ class Publisher:
     def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
         """Write a new generation's file, closed and on disk, under a name that nobody reads.
 
-        Queries see the warehouse's tables as ``warehouse.<table>``. Over ``titles`` goes the macro ``search_titles``.
+        Queries see the warehouse's tables as ``warehouse.<table>``. With ``titles`` goes the macro ``search_titles``,
+        with ``explanations`` go theirs.
 
         After an error the file is removed.
 
@@ -105,16 +117,32 @@ class Publisher:
             os.fsync(file.fileno())
         return staging
 
-    def make_current(self, number: int, staging: Path, *, run_id: str = "") -> Generation:
-        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones."""
-        target = self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb"
+    def make_current(
+        self, number: int, staging: Path, *, run_id: str = "", learned: Path | None = None
+    ) -> Generation:
+        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones.
+
+        ``learned`` is an artifact of the ratings that it was made of: kept with it, as another name of the same file.
+        """
+        generation = Generation(number, self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb")
         staging.chmod(0o444)
-        staging.replace(target)
-        self.point_at(Generation(number, target))
+        if learned:
+            generation.learned.unlink(missing_ok=True)
+            # Artifacts are replaced, never written into: this name keeps today's content.
+            generation.learned.hardlink_to(learned)
+        staging.replace(generation.path)
+        self.point_at(generation)
         self.history.add("published", number, run_id=run_id)
         for old in self.generations()[:-GENERATIONS_KEPT]:
-            old.path.unlink()
-        return Generation(number, target)
+            old.remove()
+        return generation
+
+    def forget(self, user_ids: Set[int]) -> None:
+        """Remove the generations, but for the current one, that name one of these users."""
+        for old in self.generations():
+            if user_ids and old != self.current() and rows_name(old.path, user_ids):
+                old.remove()
+                self.history.add("removed", old.number, reason="it named a user who is forgotten")
 
     def point_at(self, generation: Generation) -> None:
         """Make a generation the one that the stable path answers with."""
@@ -175,6 +203,8 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         connection.execute("detach warehouse")
         if "titles" in tables:
             connection.execute(SEARCH_TITLES)
+        for macro in EXPLANATION_MACROS if "explanations" in tables else ():
+            connection.execute(macro)
         connection.execute("checkpoint")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
 from recsys_assets.storage.files import copy_atomically, locked, sweep_staged, write_atomically
+from recsys_assets.storage.forgetting import Forgotten, drop_lines
 from recsys_assets.storage.layouts import CATALOGUE_FILES, LAYOUTS
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
@@ -45,10 +46,11 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in a raw folder, and from which state of the source it was made."""
+    """What stands in a raw folder, from which state of the source it was made, and without which forgotten users."""
 
     source_state: str
     files: tuple[RawFile, ...]
+    forgotten: str = ""
 
     @property
     def digest(self) -> str:
@@ -85,7 +87,7 @@ class RawFiles:
             path = folder / file.name
             if not path.is_file() or path.stat().st_size != file.size_bytes:
                 return None
-        return Manifest(content["source_state"], files)
+        return Manifest(content["source_state"], files, content.get("forgotten", ""))
 
     def source_state(self, spec: DatasetSpec) -> str:
         """A text that changes with the source, its registry entry or its layout's files; a part for each origin."""
@@ -116,6 +118,27 @@ class RawFiles:
             for one, other in zip(then, now, strict=True)
         )
 
+    def forgotten(self, name: str) -> Forgotten:
+        """The users whom none of the data set's files may name."""
+        return Forgotten(self.data, name)
+
+    def about_users(self, spec: DatasetSpec) -> list[Path]:
+        """The files at hand whose lines begin with a user's id."""
+        return [path for name in _of_users(spec) if (path := self.folder(spec.name) / name).is_file()]
+
+    def forget(self, spec: DatasetSpec) -> None:
+        """Take what is about forgotten users out of the files at hand, at once.
+
+        A subset is still to be cut anew: which movies it has may have hung on those users.
+        """
+        with locked(self.data / "raw" / f".{spec.name}.lock"):
+            present = self.manifest(spec.name)
+            if present:
+                known = present.forgotten if spec.source.subset_of else None
+                self._keep(spec, present.source_state, present.files, forgotten=known)
+            for path in self.about_users(spec):
+                drop_lines(path, self.forgotten(spec.name).ids())
+
     def acquire(self, spec: DatasetSpec, *, progress: Progress | None = None) -> Manifest:
         """Bring the data set's raw files into its folder, unless those of the same source state are there.
 
@@ -135,7 +158,10 @@ class RawFiles:
         state = self.source_state(spec)
         present = self.manifest(spec.name)
         if present and self.unchanged(spec, present):
-            return present
+            if present.forgotten == self.forgotten(spec.name).state():
+                return present
+            if not spec.source.subset_of:
+                return self._keep(spec, present.source_state, present.files)
         folder = self.folder(spec.name)
         folder.mkdir(parents=True, exist_ok=True)
         if spec.source.folder:
@@ -147,9 +173,24 @@ class RawFiles:
         if spec.source.catalogue_of:
             own = [file for file in files if file.name not in CATALOGUE_FILES]
             files = own + self._borrow(spec, self.registry.entry(spec.source.catalogue_of), progress)
-        manifest = Manifest(state, tuple(files))
-        write_atomically(folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        return self._keep(spec, state, files)
+
+    def _keep(
+        self, spec: DatasetSpec, state: str, files: Sequence[RawFile], *, forgotten: str | None = None
+    ) -> Manifest:
+        """Write the manifest of files as they are without the lines of forgotten users."""
+        users = self.forgotten(spec.name)
+        left = tuple(self._without(spec, file, users.ids()) for file in files)
+        manifest = Manifest(state, left, users.state() if forgotten is None else forgotten)
+        write_atomically(self.folder(spec.name) / "manifest.json", json.dumps(asdict(manifest), indent=1))
         return manifest
+
+    def _without(self, spec: DatasetSpec, file: RawFile, user_ids: Set[int]) -> RawFile:
+        path = self.folder(spec.name) / file.name
+        if file.name not in _of_users(spec) or not drop_lines(path, user_ids):
+            return file
+        # Lines left out of a file that is vouched for leave lines that are.
+        return _raw_file(path, spec, trusted=file.trusted)
 
     def to_read(self, spec: DatasetSpec, table: str) -> list[FileToRead]:
         """The acquired files of one table: none where the layout has none or optional ones are missing."""
@@ -272,6 +313,10 @@ class RawFiles:
         connection.execute(f"copy ({sql}) to '{path}' (format csv, header)")
         staging.replace(target)
         return _raw_file(target, spec, trusted=False)
+
+
+def _of_users(spec: DatasetSpec) -> list[str]:
+    return [raw.file for raw in LAYOUTS[spec.layout] if "user_id" in raw.columns]
 
 
 def _members(spec: DatasetSpec, top: str) -> tuple[list[str], list[str]]:

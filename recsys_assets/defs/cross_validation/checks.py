@@ -16,9 +16,11 @@ JUDGES = {
     "like_cross_validation",
     "evaluation",
     "gates",
+    "claims",
     "evaluation_report",
     "model_packages",
     "like_packages",
+    "list_packages",
     "like_claims",
     "published",
 }

@@ -104,7 +104,7 @@ def _top_picks(project: Project, dataset: str) -> list[tuple[str, ...]]:
     ).iloc[0]
     sure, rate, n = float(picks["sure"]), float(picks["liked"]), int(picks["n"])
     spread = 1.96 * np.sqrt(max(rate * (1 - rate), 0) / max(n, 1))
-    within = rate + spread >= LIKE_RATES[0]
+    within = rate + spread >= LIKE_RATES[0] and rate - spread <= LIKE_RATES[1]
     return [
         (
             "top picks have a like probability above 90 %",

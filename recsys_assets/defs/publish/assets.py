@@ -13,6 +13,7 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
 from recsys_assets.defs.versions import code_version
 from recsys_assets.defs.whole import ancestors
+from recsys_assets.storage.forgetting import Forgotten
 from recsys_assets.storage.publishing import Publisher, published_faults
 from recsys_assets.storage.warehouse import Select, TableLike
 
@@ -65,7 +66,8 @@ def similar_movies() -> Select:
 def published(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
     """data/published/<data set>.duckdb: recommendations, neighbours and the figures that vouch for them.
 
-    A new generation is written beside the old ones, read back, and made current by one rename; the last three stay.
+    A new generation is written beside the old ones, read back, and made current by one rename; the last three stay,
+    each with the ratings that it was made of, except those that name a user who was forgotten since.
     A failed check stops only what is downstream in its own run: the checks of all that is published are read again.
     """
     dataset = partition_of(context)
@@ -99,7 +101,9 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     if faults:
         staging.unlink()
         raise dg.Failure(f"Not published: {'; '.join(faults)}; the last publication stays current.")
-    generation = publisher.make_current(number, staging, run_id=context.run.run_id)
+    learned = project.artifact_path(dataset, LIVE.key("interactions"))
+    generation = publisher.make_current(number, staging, run_id=context.run.run_id, learned=learned)
+    publisher.forget(Forgotten(project.folder, dataset).ids())
     return dg.MaterializeResult(
         metadata={
             "file": dg.MetadataValue.path(str(publisher.current_path)),

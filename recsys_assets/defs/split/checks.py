@@ -26,9 +26,11 @@ JUDGES = {
     "evaluation",
     "comparisons",
     "gates",
+    "claims",
     "evaluation_report",
     "model_packages",
     "like_packages",
+    "list_packages",
     "like_claims",
     "published",
 }

@@ -1,0 +1,95 @@
+"""Forgetting a user: out of the files that the project keeps, with all that was made of them, and never read again.
+
+Sources (a folder of one's own, an archive outside the data folder) are not the project's to change: whoever is
+forgotten is left out whenever they are read.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys_assets.registry import DatasetSpec
+from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, rows_name
+from recsys_assets.storage.inbox import Inbox
+from recsys_assets.storage.publishing import Publisher
+from recsys_assets.storage.raw_files import RawFiles
+from recsys_assets.storage.warehouse import Warehouse
+
+__all__ = ["Eraser", "ForgettingError"]
+
+
+class ForgettingError(LookupError):
+    """The user can't be forgotten there; the message says why, and where."""
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Takes users out of what is stored of data sets."""
+
+    raw_files: RawFiles
+
+    @property
+    def data(self) -> Path:
+        return self.raw_files.data
+
+    def concerned(self, dataset: str, user_id: int) -> list[DatasetSpec]:
+        """The data set and those that are cut from it: where the user is to be forgotten.
+
+        Raises
+        ------
+        ForgettingError
+            If the data set is itself cut from another, or no file that is kept is about the user and no user of
+            that id was forgotten before.
+        """
+        registry = self.raw_files.registry
+        parent = registry.dataset(dataset).source.subset_of
+        if parent:
+            raise ForgettingError(f"{dataset} is cut from {parent}: forget the user there")
+        cut = [one for one in registry.datasets.values() if one.source.subset_of == dataset]
+        specs = [registry.dataset(dataset), *cut]
+        known = user_id in Forgotten(self.data, dataset).ids()
+        if not known and not any(self._in_files(spec, user_id) for spec in specs):
+            raise ForgettingError(
+                f"no user {user_id} in the files that are kept of {dataset}: nothing to forget"
+            )
+        return specs
+
+    def erase(self, spec: DatasetSpec, user_id: int) -> None:
+        """Put the user on the list, then take them out of all files; what was made of those goes too.
+
+        Only publications stay, until a run has replaced them: it makes everything else anew. A download goes as well,
+        for it is the archive as it was. May be repeated after it was cut short.
+        """
+        forgotten = Forgotten(self.data, spec.name)
+        forgotten.add(user_id)
+        self.raw_files.forget(spec)
+        Inbox(self.data, spec.name).forget(forgotten.ids())
+        if spec.source.archive:
+            (self.data / "downloads" / spec.source.archive).unlink(missing_ok=True)
+        warehouse = Warehouse(self.data / "warehouse").path(spec.name)
+        for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
+            path.unlink(missing_ok=True)
+        for folder in self._made_of(spec):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def traces(self, spec: DatasetSpec, user_id: int) -> list[str]:
+        """What still names the user: files, tables and arrays, publications included; the list itself aside."""
+        ids = {user_id}
+        found = [str(path.relative_to(self.data)) for path in self._in_files(spec, user_id)]
+        generations = [one.path for one in Publisher(self.data / "published", spec.name).generations()]
+        warehouse = Warehouse(self.data / "warehouse").path(spec.name)
+        for path in filter(Path.exists, [warehouse, *generations]):
+            found += [f"{table} of {path.relative_to(self.data)}" for table in rows_name(path, ids)]
+        arrays = [path for folder in self._made_of(spec) for path in sorted(folder.rglob("*.npz"))]
+        arrays += [path for one in generations if (path := one.with_suffix(".npz")).exists()]
+        return found + [str(path.relative_to(self.data)) for path in arrays if arrays_name(path, ids)]
+
+    def _in_files(self, spec: DatasetSpec, user_id: int) -> list[Path]:
+        files = self.raw_files.about_users(spec) + Inbox(self.data, spec.name).with_ratings()
+        return [path for path in files if mentions(path, {user_id})]
+
+    def _made_of(self, spec: DatasetSpec) -> Iterator[Path]:
+        return (self.data / kind / spec.name for kind in ("artifacts", "models"))

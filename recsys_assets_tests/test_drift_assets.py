@@ -1,0 +1,137 @@
+"""Drift in the graph: what it compares, that it warns, and what the sensor then asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from recsys_assets.definitions import defs
+from recsys_assets.defs.drift.assets import MEASURES
+from recsys_assets.report.drift import star_shares
+from recsys_assets.storage.publishing import Publisher
+from recsys_assets_tests.graph import World, downstream, every_check, finished, slow
+
+SENSORS = {sensor.name: sensor for sensor in defs().sensors or []}
+MEASURED = ["inbox", "ratings", "rejected_ratings", "drift"]
+SECONDS = 1_700_000_000
+
+
+@pytest.fixture
+def copy(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = finished(tmp_path_factory)[0].copy(tmp_path / "world")
+    with world.instance:
+        yield world
+
+
+def drop(world: World, *, n_users: int, shift: float, seed: int = 0) -> None:
+    """New ratings of known users, for movies that they had not rated: stars of their own, shifted."""
+    rng = np.random.default_rng(seed)
+    rated: dict[int, dict[int, float]] = {}
+    for user, movie, stars in world.query(
+        "sample", "select user_id, movie_id, rating from ratings order by all"
+    ):
+        rated.setdefault(user, {})[movie] = stars
+    movies = sorted({movie for own in rated.values() for movie in own})
+    lines = []
+    for user in rng.choice(sorted(rated), n_users, replace=False).tolist():
+        unseen = sorted(set(movies) - rated[user].keys())
+        stars = rng.choice(list(rated[user].values()), 12)
+        for movie, star in zip(rng.choice(unseen, 12, replace=False), stars, strict=True):
+            lines.append(f"{user},{movie},{np.clip(star + shift, 0.5, 5)},{SECONDS}\n")
+    folder = world.data / "inbox" / "sample"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "new.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(lines))
+
+
+def asked(world: World) -> list[dg.RunRequest | dg.SkipReason]:
+    with dg.build_sensor_context(instance=world.instance, resources={"project": world.project}) as context:
+        return list(SENSORS["drift_sensor"](context))
+
+
+def take_in(world: World) -> dict[str, bool]:
+    """Run what the sensor asks for when files wait; the checks of drift."""
+    [request] = asked(world)
+    assert isinstance(request, dg.RunRequest)
+    names = [key.to_user_string() for key in request.asset_selection or ()]
+    assert (request.partition_key, names) == ("sample", MEASURED)
+    result = world.run("sample", names)
+    assert result.success
+    return {name: passed for (asset, name), passed in every_check(result).items() if asset == "drift"}
+
+
+def table(world: World) -> dict[str, tuple[float | None, int, str]]:
+    rows = world.query("sample", "select measure, value, n_new, verdict from drift")
+    return {measure: (value, n_new, verdict) for measure, *(value, n_new, verdict) in rows}
+
+
+def test_a_publication_keeps_the_ratings_that_it_was_made_of(copy: World) -> None:
+    current = Publisher(copy.data / "published", "sample").current()
+    assert current is not None
+    artifact = copy.data / "artifacts" / "sample" / "live" / "interactions.npz"
+    assert current.learned.read_bytes() == artifact.read_bytes()
+
+
+def test_before_there_is_anything_new_nothing_is_said(copy: World) -> None:
+    assert table(copy) == dict.fromkeys(MEASURES, (None, 0, "too few"))
+    [skipped] = asked(copy)
+    assert isinstance(skipped, dg.SkipReason)
+    assert copy.run("sample", ["drift"]).success
+    assert table(copy) == dict.fromkeys(MEASURES, (None, 0, "too few"))
+
+
+def test_ratings_like_those_before_are_taken_in_and_nothing_is_refreshed(copy: World) -> None:
+    drop(copy, n_users=15, shift=0.0)
+    assert all(take_in(copy).values())
+    said = table(copy)
+    assert {said[name][1:] for name in ("rating_psi", "mean_rating_shift")} == {(15 * 12, "stable")}
+    assert said["ndcg_lost"][2] == "too few"
+    assert "live/interactions" in copy.stale("sample")
+    [skipped] = asked(copy)
+    assert isinstance(skipped, dg.SkipReason)
+
+
+def test_shifted_ratings_warn_and_ask_once_for_what_is_made_of_ratings_and_out_of_date(copy: World) -> None:
+    drop(copy, n_users=60, shift=-1.0)
+    checks = take_in(copy)
+    assert {"rating_psi", "mean_rating_shift"} <= {name for name, passed in checks.items() if not passed}
+    assert table(copy)["mean_rating_shift"][0] == pytest.approx(-1.0, abs=0.3)
+    [request] = asked(copy)
+    assert isinstance(request, dg.RunRequest)
+    due = {key.to_user_string() for key in request.asset_selection or ()}
+    assert due == downstream("ratings") - set(MEASURED) - slow()
+    assert "mean_rating_shift" in request.tags["recsys/drifted"]
+    [again] = asked(copy)
+    assert isinstance(again, dg.RunRequest)
+    assert again.run_key == request.run_key
+
+
+def test_lists_that_miss_what_users_like_now_are_noticed(copy: World) -> None:
+    drop(copy, n_users=200, shift=0.0)
+    checks = take_in(copy)
+    assert not checks["ndcg_lost"]
+    value, n_new, verdict = table(copy)["ndcg_lost"]
+    assert verdict == "drifted"
+    assert n_new > 100
+    assert value is not None
+    assert 0.25 < value <= 1
+
+
+def test_a_warning_holds_nothing_back(copy: World) -> None:
+    graph = defs().resolve_asset_graph()
+    specs = [spec for definition in defs().asset_checks or [] for spec in definition.check_specs]
+    warnings = [spec for spec in specs if spec.asset_key == dg.AssetKey("drift") and spec.name in MEASURES]
+    assert len(warnings) == len(MEASURES)
+    assert not any(spec.blocking for spec in warnings)
+    assert dg.AssetKey("published") in graph.get(dg.AssetKey("drift")).child_keys
+
+
+def test_both_distributions_are_drawn() -> None:
+    drawn = star_shares.svg([1.0, 2.0], [3, 1], [0, 2])
+    assert "Learned from: 4 ratings" in drawn
+    assert "New: 2 ratings" in drawn
+    assert "New: 0 ratings" in star_shares.svg([1.0, 2.0], [3, 1], [0, 0])
+    assert star_shares([1.0, 2.0], [3, 1], [0, 2]).startswith(b"\x89PNG")
