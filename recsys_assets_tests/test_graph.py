@@ -13,6 +13,7 @@ import pytest
 
 from recsys_assets.contracts import PUBLISHED, TABLES, contract_of
 from recsys_assets.definitions import defs
+from recsys_assets.defs.drift.assets import MEASURES
 from recsys_assets.defs.evaluation.gates import PROMOTION
 from recsys_assets.defs.fits import SERVED_FITS, TRIAL, Fit
 from recsys_assets.defs.resources import table_name
@@ -94,6 +95,7 @@ def test_every_check_blocks_but_those_that_only_warn() -> None:
     assert mild == {
         dg.AssetCheckKey(key("like_comparisons"), "boost_matters"),
         *(dg.AssetCheckKey(key("model_versions"), name) for name in PROMOTION),
+        *(dg.AssetCheckKey(key("drift"), measure) for measure in MEASURES),
     }
 
 
