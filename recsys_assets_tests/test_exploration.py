@@ -398,7 +398,7 @@ def test_what_is_shown_of_each_table(ran: tuple[World, dg.ExecuteInProcessResult
 
 
 def test_nothing_learned_or_judged_is_made_of_the_exploration() -> None:
-    assert downstream(*NAMES) <= {*NAMES, "evaluation_report", "published"}
+    assert downstream(*NAMES) <= {*NAMES, "claims", "evaluation_report", "published"}
 
 
 def test_the_job_makes_the_exploration_alone() -> None:

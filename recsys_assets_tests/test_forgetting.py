@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from recsys_assets.storage.erasure import Eraser
 from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions
 from recsys_assets.storage.inbox import Inbox
+from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.layouts import INBOX_FILE, LAYOUTS
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
@@ -139,6 +140,18 @@ def test_raw_files_come_out_as_if_the_user_had_never_been_there_subsets_too(
         assert acquired(sample, name)[1] == acquired(other, name)[1] != had
         assert raw.manifest(name).digest == other.project.raw_files.manifest(name).digest  # type: ignore[union-attr]
     assert (sample.data / "sample" / "ratings.csv").read_bytes() == source
+
+
+def test_what_was_learned_of_users_goes_and_versions_of_models_of_movies_stay(sample: World) -> None:
+    raw, _ = acquired(sample, "sample")
+    learned = [f"artifacts/sample/{name}" for name in ("als.npz", "live/als.npz")]
+    learned += [f"models/sample/{name}" for name in ("svdpp.json", "svdpp.npz", "likes/classifier.ubj")]
+    kept = [f"models/sample/{CONTENT_ENGINE}/{name}" for name in ("aliases.json", "1/arrays.npz")]
+    for name in (*learned, *kept):
+        (sample.data / name).parent.mkdir(parents=True, exist_ok=True)
+        (sample.data / name).write_bytes(b"")
+    Eraser(raw).erase(raw.registry.dataset("sample"), 8)
+    assert [name for name in (*learned, *kept) if (sample.data / name).exists()] == kept
 
 
 def test_who_is_forgotten_is_left_out_of_a_source_that_is_read_anew(sample: World) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from recsys_assets.registry import DatasetSpec
 from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, rows_name
 from recsys_assets.storage.inbox import Inbox
+from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets.storage.warehouse import Warehouse
@@ -72,8 +73,11 @@ class Eraser:
         warehouse = Warehouse(self.data / "warehouse").path(spec.name)
         for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
             path.unlink(missing_ok=True)
-        for folder in self._made_of(spec):
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in self._made_of(spec):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def traces(self, spec: DatasetSpec, user_id: int) -> list[str]:
         """What still names the user: files, tables and arrays, publications included; the list itself aside."""
@@ -83,7 +87,7 @@ class Eraser:
         warehouse = Warehouse(self.data / "warehouse").path(spec.name)
         for path in filter(Path.exists, [warehouse, *generations]):
             found += [f"{table} of {path.relative_to(self.data)}" for table in rows_name(path, ids)]
-        arrays = [path for folder in self._made_of(spec) for path in sorted(folder.rglob("*.npz"))]
+        arrays = [path for made in self._made_of(spec) for path in _arrays_in(made)]
         arrays += [path for one in generations if (path := one.with_suffix(".npz")).exists()]
         return found + [str(path.relative_to(self.data)) for path in arrays if arrays_name(path, ids)]
 
@@ -92,4 +96,11 @@ class Eraser:
         return [path for path in files if mentions(path, {user_id})]
 
     def _made_of(self, spec: DatasetSpec) -> Iterator[Path]:
-        return (self.data / kind / spec.name for kind in ("artifacts", "models"))
+        """What was learned of users. Versions of the content engine are of movies alone, and stay."""
+        yield self.data / "artifacts" / spec.name
+        models = self.data / "models" / spec.name
+        yield from sorted(path for path in models.glob("*") if path.name != CONTENT_ENGINE)
+
+
+def _arrays_in(made: Path) -> list[Path]:
+    return sorted(made.rglob("*.npz")) if made.is_dir() else [made] * (made.suffix == ".npz")

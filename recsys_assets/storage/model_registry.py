@@ -17,6 +17,7 @@ import numpy as np
 
 __all__ = [
     "CHAMPION",
+    "CONTENT_ENGINE",
     "Arrays",
     "Candidate",
     "Decision",
@@ -29,6 +30,8 @@ __all__ = [
 
 CHAMPION = "champion"
 """The alias of the version that serves."""
+CONTENT_ENGINE = "content_engine"
+"""The model whose versions are kept."""
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Parameter = str | int | float | bool
