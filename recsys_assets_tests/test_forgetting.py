@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from recsys_assets.storage.erasure import Eraser
 from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions
 from recsys_assets.storage.inbox import Inbox
-from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.layouts import INBOX_FILE, LAYOUTS
+from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets_tests.graph import World, finished, recsys, upstream
