@@ -32,12 +32,13 @@ SAME_WORLDS = (
 """Files that need the finished and the cross-validated world: in one process both are made once."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep a file's tests, and the files that share worlds, in one process of ``--dist loadgroup``."""
     for item in items:
         group = "worlds" if item.path.stem in SAME_WORLDS else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from recsys_assets.algorithms.rating_prediction.log import RatingLog
 from recsys_assets.defs.rating_prediction.recipes import MODELS
 from recsys_assets.storage import packages as module
 from recsys_assets.storage.arrays import as_arrays, load_artifact
+from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.packages import PackageError, read_package, remove_package, write_package
 from recsys_assets_tests.graph import World, finished, key
 
@@ -199,7 +200,7 @@ def test_every_live_model_and_the_blend_have_a_package_with_all_that_is_known_of
     _, lists = read_package(folder, "lists")
     assert files(folder) == {f"{name}.json" for name in (*names, "lists")} | {
         about["arrays"] for about in (lists, *(about for _, about in packages.values()))
-    } | {"likes"}
+    } | {"likes", CONTENT_ENGINE}
     [(n_ratings,)] = world.query("sample", "select count(*) from ratings")
     versions = world.versions("sample")
     chosen = dict(world.query("sample", "select model, settings from rating_settings where chosen"))

@@ -402,7 +402,7 @@ def test_on_large_data_slow_models_are_left_out_and_nothing_is_out_of_date(
 ) -> None:
     copy = finished(tmp_path_factory)[0].copy(tmp_path / "world")
     before = {path.name.split("-")[0] for path in (copy.data / "models" / "sample").glob("*.json")}
-    assert before == {f"{name}.json" for name in [*MODELS, "blend"]}
+    assert before == {f"{name}.json" for name in [*MODELS, "blend", "lists"]}
     # Long enough that what is left of the blend still beats biases, which a gate demands.
     config = {"choose_rating_models": {"slow_up_to": 0, "epochs": 40}}
     result = copy.run("sample", downstream("rating_settings") - slow(), config=config)
@@ -415,7 +415,7 @@ def test_on_large_data_slow_models_are_left_out_and_nothing_is_out_of_date(
     assert copy.published("sample", "select generation from publication") == [(2,)]
     assert copy.stale("sample") == {}
     packages = {path.stem for path in (copy.data / "models" / "sample").glob("*.json")}
-    assert packages == left | {"blend"}
+    assert packages == left | {"blend", "lists"}
     artifacts = copy.data / "artifacts" / "sample" / "live"
     assert {path.stem for path in artifacts.glob("*.npz")} & set(MODELS) == left
 

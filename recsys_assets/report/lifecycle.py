@@ -43,7 +43,6 @@ def model_versions(tables: Mapping[str, pd.DataFrame]) -> Section:
             "Lift": versions["lift"],
             "At least": versions["lift_ci_low"],
             "Decision": versions["decision"],
-            "Registered": versions["created_at"].dt.strftime("%Y-%m-%d %H:%M"),
         }
     )
     return Section(

@@ -24,7 +24,7 @@ from recsys_assets.contracts import TABLES
 from recsys_assets.defs.catalogue.clusters import WardConfig
 from recsys_assets.defs.catalogue.documents import FeaturesConfig
 from recsys_assets.defs.catalogue.neighbors import NeighborsConfig
-from recsys_assets.defs.common import artifact, dataset_asset
+from recsys_assets.defs.common import artifact, dataset_asset, frame_digest
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.lifecycle.promotion import decide_promotion, engine_figures, version_rows
 from recsys_assets.defs.lifecycle.store import model_registry
@@ -121,7 +121,12 @@ def model_versions(
             champion=registry.champion(),
         )
         registry.decide(candidate, decision)
-    return artifact(version_rows(registry, candidate), {"champion": str(registry.champion() or "none")})
+    rows = version_rows(registry, candidate)
+    return dg.MaterializeResult(
+        value=rows,
+        metadata={"champion": str(registry.champion() or "none")},
+        data_version=dg.DataVersion(frame_digest(rows.drop(columns=["created_at", "run_id"]))),
+    )
 
 
 @dataset_asset(
