@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys_assets.storage.erasure import Eraser
-from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions
+from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions, reasons_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.layouts import INBOX_FILE, LAYOUTS
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
@@ -88,6 +88,15 @@ def test_reasons_go_with_the_lines_that_they_are_about_not_with_line_numbers(tmp
     path.write_text('line,reason,text\n42,bad,"7,1,9.0,9"\n3,bad,"42,1,9.0,9"\n4,malformed,\n')
     drop_reasons(path, {42})
     assert path.read_text() == 'line,reason,text\n42,bad,"7,1,9.0,9"\n4,malformed,\n'
+
+
+def test_a_refused_line_that_a_reason_quotes_goes_too(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv.reasons.csv"
+    path.write_text("line,reason,text\n1,\"the header is '42,1,9.0,9'; it must be 'userId'\",\n2,it's 42,\n")
+    assert (reasons_name(path, {42}), reasons_name(path, {1, 9})) == (True, False)
+    drop_reasons(path, {42})
+    assert path.read_text() == "line,reason,text\n2,it's 42,\n"
+    assert not reasons_name(path, {42})
 
 
 def test_the_list_keeps_each_id_once_and_its_state_changes_with_it(tmp_path: Path) -> None:
@@ -195,6 +204,31 @@ def test_no_file_of_the_inbox_names_the_user_and_one_with_no_other_user_goes(box
     assert "42,1" not in texts["bad.csv.reasons.csv"]
     assert "7,1,44.0" in texts["bad.csv.reasons.csv"]
     assert "theirs.csv" not in texts
+
+
+@pytest.mark.parametrize(
+    "first", [f"{USER},1,4.0,9", f'"{USER}",1,4.0,9', f" x{USER},1", f"userId\r{USER},1,4.0"]
+)
+def test_a_file_without_a_header_is_refused_in_words_that_quote_none_of_its_lines(
+    sample: World, catalogue: duckdb.DuckDBPyConnection, first: str
+) -> None:
+    box = Inbox(sample.data, "sample")
+    drop(sample, "bare.csv", "")
+    (box.folder / "bare.csv").write_text(f"{first}\n")
+    (outcome,) = box.take_in(catalogue)
+    assert "there is no header" in outcome.reason
+    assert str(USER) not in outcome.reason + box.reasons()[0].read_text()
+
+
+def test_a_list_of_reasons_that_names_the_user_is_a_trace_until_they_are_forgotten(
+    box: Inbox, sample: World
+) -> None:
+    raw = sample.project.raw_files
+    spec, eraser = raw.registry.dataset("sample"), Eraser(raw)
+    (reasons,) = box.reasons()
+    assert str(reasons.relative_to(sample.data)) in eraser.traces(spec, 42)
+    eraser.erase(spec, 42)
+    assert not eraser.traces(spec, 42)
 
 
 def test_a_file_that_is_dropped_again_is_known_though_it_still_names_the_user(

@@ -216,11 +216,11 @@ REFUSED_FILES = {
     "column too few": (RATINGS.replace(HEADER, b"userId,movieId,rating"), "line 1: the header is"),
     "no header": (
         b"\n".join(GOOD) + b"\n",
-        "line 1: the header is '1,2,3.0,1000000000'; it must be 'userId,",
+        "line 1: there is no header; it must be 'userId,",
     ),
     "blank line before the header": (b"\n" + RATINGS, "line 1: the header is ''"),
     "semicolons": (RATINGS.replace(b",", b";"), "line 1: the header is"),
-    "CR alone": (RATINGS.replace(b"\n", b"\r"), "line 1: the header is"),
+    "CR alone": (RATINGS.replace(b"\n", b"\r"), "line 1: there is no header"),
     "HTML": (b"<!DOCTYPE html><html><body>404</body></html>\n", "is an HTML or XML page"),
     "JSON": (json.dumps({"userId": 1}).encode(), "is JSON"),
     "zip": (zipped(RATINGS), "is a zip archive.*unpacked"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_assets.registry import DatasetSpec
-from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, rows_name
+from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, reasons_name, rows_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.publishing import Publisher
@@ -92,8 +92,10 @@ class Eraser:
         return found + [str(path.relative_to(self.data)) for path in arrays if arrays_name(path, ids)]
 
     def _in_files(self, spec: DatasetSpec, user_id: int) -> list[Path]:
-        files = self.raw_files.about_users(spec) + Inbox(self.data, spec.name).with_ratings()
-        return [path for path in files if mentions(path, {user_id})]
+        inbox = Inbox(self.data, spec.name)
+        files = self.raw_files.about_users(spec) + inbox.with_ratings()
+        named = [path for path in files if mentions(path, {user_id})]
+        return named + [path for path in inbox.reasons() if reasons_name(path, {user_id})]
 
     def _made_of(self, spec: DatasetSpec) -> Iterator[Path]:
         """What was learned of users. Versions of the content engine are of movies alone, and stay."""

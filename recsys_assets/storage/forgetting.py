@@ -20,10 +20,11 @@ import pandas as pd
 
 from recsys_assets.storage.files import locked, write_atomically
 
-__all__ = ["Forgotten", "arrays_name", "drop_lines", "drop_reasons", "mentions", "rows_name"]
+__all__ = ["Forgotten", "arrays_name", "drop_lines", "drop_reasons", "mentions", "reasons_name", "rows_name"]
 
 # In every layout that names users, the user's id is the first field of a line; a file may start with a mark of UTF-8.
 _FIRST_NUMBER = re.compile(rb'[\s"\xef\xbb\xbf]*(\d+)(?![\d.])')
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,18 @@ def drop_lines(path: Path, user_ids: Set[int]) -> int:
 
 
 def drop_reasons(path: Path, user_ids: Set[int]) -> None:
-    """Take the rows about these users out of a list of refused lines, whose column ``text`` has them as they were."""
-    about = _about(user_ids)
-    reasons = pd.read_csv(path, dtype=str, keep_default_na=False)
-    kept = reasons[[not about(text.encode()) for text in reasons["text"]]]
-    if len(kept) < len(reasons):
+    """Take the rows about these users out of a list of refused lines."""
+    reasons = _reasons(path)
+    about = _reasons_about(reasons, user_ids)
+    if any(about):
         content = io.StringIO()
-        kept.to_csv(content, index=False)
+        reasons[[not one for one in about]].to_csv(content, index=False)
         write_atomically(path, content.getvalue())
+
+
+def reasons_name(path: Path, user_ids: Set[int]) -> bool:
+    """Whether a list of refused lines has rows about one of these users."""
+    return any(_reasons_about(_reasons(path), user_ids))
 
 
 def rows_name(path: Path, user_ids: Set[int]) -> list[str]:
@@ -115,6 +120,17 @@ def _about(user_ids: Set[int]) -> Callable[[bytes], bool]:
         return found is not None and (found[1].lstrip(b"0") or b"0") in names
 
     return about
+
+
+def _reasons(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _reasons_about(reasons: pd.DataFrame, user_ids: Set[int]) -> list[bool]:
+    """Of each row, whether the refused line, in ``text`` or quoted in ``reason``, is about one of these users."""
+    about = _about(user_ids)
+    lines = ([text, *_QUOTED.findall(reason)] for text, reason in reasons[["text", "reason"]].to_numpy())
+    return [any(about(line.encode()) for line in found) for found in lines]
 
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:

@@ -93,12 +93,16 @@ class Inbox:
         refused = [path for path in _visible_files(self.refused_folder) if not path.name.endswith(_REASONS)]
         return [*self.pending(), *refused, *_visible_files(self.appended_folder)]
 
+    def reasons(self) -> list[Path]:
+        """The lists of refused lines."""
+        return sorted(self.refused_folder.glob(f"*{_REASONS}"))
+
     def forget(self, user_ids: Set[int]) -> None:
         """Take the lines about these users out of all files; one that holds no others goes."""
         for path in self.with_ratings():
             if _keeps_rows(path, user_ids) and path.parent == self.appended_folder:
                 path.rename(path.with_name(f"{_digest(path)}-{path.name.split('-', 1)[1]}"))
-        for path in self.refused_folder.glob(f"*{_REASONS}"):
+        for path in self.reasons():
             drop_reasons(path, user_ids)
 
     def _take(self, connection: duckdb.DuckDBPyConnection, path: Path) -> Outcome:

@@ -209,7 +209,10 @@ def _check_file(file: FileToRead) -> bool:
         first = head.split(b"\n", 1)[0].decode(file.raw.encoding, errors="replace")
         header, expected = first.strip("\r\ufeff").replace('"', ""), file.raw.header
         if expected is not None and header != expected:
-            raise RawFileError(f"{file.name} line 1: the header is {header[:200]!r}; it must be {expected!r}")
+            # A line with digits may be data: of a user, who may be forgotten, and messages are kept.
+            has_digits = any(character.isdigit() for character in header)
+            found = "there is no header" if has_digits else f"the header is {header[:200]!r}"
+            raise RawFileError(f"{file.name} line 1: {found}; it must be {expected!r}")
         last = b""
         while head:
             if b"\0" in head or _NEVER.encode() in head:
