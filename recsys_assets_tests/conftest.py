@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from recsys_assets.settings import archives_folder
 
@@ -29,16 +31,19 @@ SAME_WORLDS = (
     "test_forgetting",
     "test_graph",
 )
-"""Files that need the finished and the cross-validated world: in one process both are made once."""
+"""Files that need the finished and the cross-validated world: in one process each world is made once."""
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Keep a file's tests, and the files that share worlds, in one process of ``--dist loadgroup``."""
-    for item in items:
-        group = "worlds" if item.path.stem in SAME_WORLDS else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-    yield
+class SameWorldsTogether(LoadFileScheduling):
+    """A file's tests go to one process, and so do the files that share worlds."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid)).stem
+        return "worlds" if file in SAME_WORLDS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SameWorldsTogether:
+    return SameWorldsTogether(config, log)
 
 
 @pytest.fixture(scope="session")
