@@ -87,6 +87,48 @@ def test_the_last_generations_are_kept_and_no_other_file(publisher: Publisher, w
     ]
 
 
+def numbers(publisher: Publisher) -> list[int]:
+    return [generation.number for generation in publisher.generations()]
+
+
+def test_however_many_publications_are_withdrawn_the_good_one_stays_and_answers(
+    publisher: Publisher, warehouse: Path
+) -> None:
+    publish(publisher, warehouse)
+    for _ in range(2 * GENERATIONS_KEPT):
+        publish(publisher, warehouse)
+        assert publisher.roll_back(reason="bad").number == 1
+        assert answer(publisher) == [1]
+    assert numbers(publisher) == [1, 6, 7]
+    for _ in range(GENERATIONS_KEPT):
+        publish(publisher, warehouse)
+    assert numbers(publisher) == [7, 8, 9, 10]
+
+
+def test_what_was_gone_back_to_by_hand_outlives_the_next_publication(
+    publisher: Publisher, warehouse: Path
+) -> None:
+    for _ in range(3):
+        publish(publisher, warehouse)
+    for _ in range(2):
+        publisher.roll_back(reason="asked for")
+    assert publish(publisher, warehouse).number == 4
+    assert numbers(publisher) == [1, 3, 4]
+    assert publisher.roll_back(reason="bad").number == 1
+
+
+def test_of_generations_that_stayed_though_withdrawn_the_last_is_kept(
+    publisher: Publisher, warehouse: Path
+) -> None:
+    publish(publisher, warehouse)
+    publisher.history.add("withdrawn", 1)
+    publish(publisher, warehouse)
+    publisher.history.add("withdrawn", 2)
+    assert numbers(publisher) == [1, 2]
+    publish(publisher, warehouse)
+    assert numbers(publisher) == [2, 3]
+
+
 def test_the_link_moves_with_its_folder(publisher: Publisher, warehouse: Path, tmp_path: Path) -> None:
     publish(publisher, warehouse)
     moved = Publisher(publisher.folder.rename(tmp_path / "moved"), "mine")

@@ -120,10 +120,14 @@ class Publisher:
     def make_current(
         self, number: int, staging: Path, *, run_id: str = "", learned: Path | None = None
     ) -> Generation:
-        """Turn the staged file into a generation, point the stable path at it, drop the oldest ones.
+        """Turn the staged file into a generation, point the stable path at it, drop old ones.
+
+        What stays: the last ``GENERATIONS_KEPT`` that were not withdrawn, the one that was current before, to go back
+        to, and the last that was withdrawn, to look into.
 
         ``learned`` is an artifact of the ratings that it was made of: kept with it, as another name of the same file.
         """
+        before = self.current()
         generation = Generation(number, self.folder / "generations" / f"{self.dataset}-{number:06d}.duckdb")
         staging.chmod(0o444)
         if learned:
@@ -133,7 +137,7 @@ class Publisher:
         staging.replace(generation.path)
         self.point_at(generation)
         self.history.add("published", number, run_id=run_id)
-        for old in self.generations()[:-GENERATIONS_KEPT]:
+        for old in self._dispensable({before, generation}):
             old.remove()
         return generation
 
@@ -185,6 +189,12 @@ class Publisher:
             self.history.add("withdrawn", current.number, run_id=run_id, reason=reason)
         self.history.add("restored", chosen.number, run_id=run_id, reason=reason)
         return chosen
+
+    def _dispensable(self, needed: Set[Generation | None]) -> list[Generation]:
+        kept, withdrawn = self.generations(), self.history.withdrawn()
+        good = [one for one in kept if one.number not in withdrawn]
+        bad = [one for one in kept if one.number in withdrawn]
+        return [one for one in kept if one not in {*needed, *good[-GENERATIONS_KEPT:], *bad[-1:]}]
 
     def _sweep(self) -> None:
         # Runs on one data set take turns: what is still staged was left by a killed one.
