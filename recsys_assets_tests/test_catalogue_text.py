@@ -50,6 +50,23 @@ def test_a_text_without_words_has_no_terms(text: str) -> None:
     assert text_terms(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Detective O'Brien hunts the 'Chosen One'", ["detect", "brien", "hunt", "chosen"]),
+        ("L'Amour d’Artagnan, 'til dawn", ["amour", "artagnan", "til", "dawn"]),
+        ("The dogs' rock'n'roll", ["dog", "rock", "roll"]),
+    ],
+)
+def test_an_apostrophe_in_names_and_quotes_loses_no_word(text: str, expected: list[str]) -> None:
+    assert text_terms(text) == expected
+
+
+@pytest.mark.parametrize("clitic", ["n't", "'s", "'d", "'m", "'t", "'ll", "'re", "'ve", "n’t", "’s", "’VE"])
+def test_english_clitics_are_dropped(clitic: str) -> None:
+    assert text_terms(f"Wizard{clitic} castle") == ["wizard", "castl"]
+
+
 @given(st.text(max_size=60))
 def test_case_does_not_matter_and_terms_are_letters(text: str) -> None:
     terms = text_terms(text)

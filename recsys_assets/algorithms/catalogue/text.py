@@ -17,7 +17,7 @@ __all__ = ["fold", "movie_terms", "name_term", "stem", "text_terms"]
 _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )
-_CLITIC: Final = re.compile(r"(?:n't|'[a-z]*)\b")
+_CLITIC: Final = re.compile(r"(?<=\w)(?:n't|'(?:s|d|m|t|ll|re|ve))\b")
 _NO_SIGN: Final = re.compile(r"[\W_]+")
 
 
@@ -30,8 +30,9 @@ def fold(text: str) -> str:
 def text_terms(text: str) -> list[str]:
     """Stems of the words of a text, in its order, as often as they stand there.
 
-    Case and accents are folded; a word is two letters or more, of whatever script; what an apostrophe cuts off (don't,
-    he's) is dropped; scikit-learn's English stop words are left out; the rest is stemmed by `stem`.
+    Case and accents are folded; a word is two letters or more, of whatever script; English clitics (don't, he's,
+    we'll) are dropped, and any other apostrophe parts words, as every sign does (O'Brien is o and brien);
+    scikit-learn's English stop words are left out; the rest is stemmed by `stem`.
     """
     whole = _CLITIC.sub(" ", fold(text))
     words = "".join(letter if letter.isalpha() else " " for letter in whole).split()
