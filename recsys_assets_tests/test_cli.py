@@ -346,7 +346,7 @@ RECSYS = "from recsys_assets.cli import main; main()"
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.CompletedProcess[str]]:
-    """A world with one data set, a user's own, after `recsys run --full` in a process, all settings the defaults."""
+    """A world with one data set, a user's own, after `recsys run` in a process, all settings the defaults."""
     world = World(tmp_path_factory.mktemp("own"))
     world.data.mkdir()
     own_ratings(world.root / "my ratings")
@@ -358,7 +358,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.Com
         + f'source = {{ folder = "{world.root / "my ratings"}" }}\ngates = {{ {off} }}\n'
     )
     spoken = subprocess.run(
-        [sys.executable, "-c", RECSYS, "run", "--dataset", "mine", "--full"],
+        [sys.executable, "-c", RECSYS, "run", "--dataset", "mine"],
         env=os.environ | world.environment,
         capture_output=True,
         text=True,
@@ -400,20 +400,6 @@ def test_of_own_ratings_stars_are_learned_too(own: tuple[World, subprocess.Compl
     assert n_rows == 40 * 4
     assert largest < 0.5
     assert recsys(world, "stars", "3", "--dataset", "mine").code == 0
-
-
-def test_a_full_run_of_own_ratings_measures_over_folds(
-    own: tuple[World, subprocess.CompletedProcess[str]],
-) -> None:
-    world, spoken = own
-    assert "RMSE, random_5fold" in spoken.stdout
-    errors = dict(
-        world.published(
-            "mine",
-            "select model, value from evaluation where split = 'random_5fold' and segment = 'all' and metric = 'rmse'",
-        )
-    )
-    assert errors["blend"] < 0.2 < errors["bias"]
 
 
 def test_own_data_need_no_gates(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:
