@@ -89,7 +89,7 @@ class Explainer(Published):
             raise NotFoundError(
                 f"this publication of {self.dataset} has no explanations: recsys run --dataset {self.dataset}"
             )
-        movie_id, title = self._movie(movie)
+        movie_id, title = self.movie(movie)
         place, parts = self._published(user_id, movie_id, strategy)
         if not parts:
             place, parts = self._computed(user_id, movie_id, strategy, n)

@@ -15,6 +15,10 @@ from recsys_assets.storage.publishing import Publisher
 __all__ = ["Answer", "NotFoundError", "NotPublishedError", "Published"]
 
 MATCHES_SHOWN = 10
+LIKELY = 0.7
+"""Score from which a title may be the one that was meant; below, runs of letters are alike, no more."""
+LEAD = 0.1
+"""By how much a title must be a better match than any other, to be taken without being the whole of a name."""
 
 _PLACE = ("rank", "movie_id", "title", "genres")
 
@@ -49,6 +53,23 @@ _LIKES = """
     join (from evaluation where metric = 'brier') brier using (model, split, segment, k)
     where split = 'test' and segment = 'all'
     order by auc.value desc, model
+"""
+
+_BY_ID = "select movie_id, title, 1 from movies where movie_id = try_cast(? as bigint)"
+
+_SEARCHED = """
+    select movie_id, movies.title, max(found.score) as score
+    from search_titles(?) as found join movies using (movie_id)
+    group by all order by score desc, movie_id
+"""
+
+# Files that were published before titles could be searched.
+_CONTAINING = r"""
+    with asked as (select lower(?) as text)
+    select movie_id, title,
+           if(text in (lower(title), lower(regexp_replace(title, '\s*\(\d{4}\)\s*$', ''))), 1, 0.8::double) as score
+    from movies join asked on contains(lower(title), text)
+    order by score desc, starts_with(lower(title), text) desc, title
 """
 
 
@@ -174,11 +195,11 @@ class Published:
         Raises
         ------
         NotFoundError
-            If there is no such method or movie, the movie has no neighbours, or several titles match; the message
-            lists them with their ids.
+            If there is no such method or movie, the movie has no neighbours, or several titles match equally well;
+            the message lists them with their ids.
         """
         self._require("method", method, "similar_movies")
-        movie_id, title = self._movie(movie)
+        movie_id, title = self.movie(movie)
         rows = self._rows(
             "select rank, similar_movie_id, title, array_to_string(genres, ', '), similarity "
             "from similar_movies s join movies m on m.movie_id = s.similar_movie_id "
@@ -190,22 +211,30 @@ class Published:
         headings = (*_PLACE, "similarity")
         return Answer(f"nearest to {title} ({movie_id}) by {method}, {self.dataset}", headings, rows)
 
-    def _movie(self, asked: str) -> tuple[int, str]:
-        by_id = "select movie_id, title from movies where movie_id = try_cast(? as bigint)"
-        by_title = (
-            "select movie_id, title from movies where contains(lower(title), lower(?)) "
-            "order by starts_with(lower(title), lower(?)) desc, title"
-        )
-        found = self._rows(by_id, [asked]) if asked.isdecimal() else []
-        found = found or self._rows(by_title, [asked, asked])
-        exact = [row for row in found if row[1].casefold() == asked.casefold()]
-        if len(found) == 1 or len(exact) == 1:
-            return (exact or found)[0]
-        if not found:
-            raise NotFoundError(f"no movie {asked!r} in {self.dataset}")
-        listed = "; ".join(f"{number}: {title}" for number, title in found[:MATCHES_SHOWN])
-        more = f"; and {len(found) - MATCHES_SHOWN} more" if len(found) > MATCHES_SHOWN else ""
-        raise NotFoundError(f"{len(found)} movies match {asked!r}, give an id: {listed}{more}")
+    def movie(self, asked: str) -> tuple[int, str]:
+        """Id and title of the movie with that id or title: the whole of one, or clearly the best match.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none, or several match equally well; the message lists them with their ids.
+        """
+        found = self._rows(_BY_ID, [asked]) if asked.isdecimal() else []
+        found = found or self._titled(asked)
+        best = found[0][2] if found else 0
+        if best < LIKELY:
+            near = f"; near it are {_listed(found)}" if found else ""
+            raise NotFoundError(f"no movie {asked!r} in {self.dataset}{near}")
+        meant = [row for row in found if row[2] >= (1 if best == 1 else best - LEAD)]
+        if len(meant) > 1:
+            raise NotFoundError(f"{len(meant)} movies match {asked!r}, give an id: {_listed(meant)}")
+        movie_id, title, _ = meant[0]
+        return movie_id, title
+
+    def _titled(self, asked: str) -> list[tuple[Any, ...]]:
+        """(movie_id, title, score) of movies with such a title, best first; 1 = the whole of a name."""
+        searchable = self._rows("select 1 from duckdb_functions() where function_name = 'search_titles'")
+        return self._rows(_SEARCHED if searchable else _CONTAINING, [asked])
 
     def _require(self, column: str, value: str, table: str) -> None:
         known = [row[0] for row in self._rows(f"select distinct {column} from {table} order by 1")]
@@ -228,3 +257,8 @@ class Published:
             config={"enable_external_access": "false", "lock_configuration": "true"},
         ) as connection:
             yield connection
+
+
+def _listed(found: Sequence[tuple[Any, ...]]) -> str:
+    listed = "; ".join(f"{number}: {title}" for number, title, _ in found[:MATCHES_SHOWN])
+    return f"{listed}; and {len(found) - MATCHES_SHOWN} more" if len(found) > MATCHES_SHOWN else listed
