@@ -58,6 +58,31 @@ def test_a_line_that_was_cut_short_costs_no_other(history: History) -> None:
     assert [event.generation for event in history.events()] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ["next\x85line", "line\u2028separator", "paragraph\u2029separator", "feed\x0c\x1c", "\r\n", "{é}"],
+)
+def test_a_decision_is_one_line_whatever_its_reason(history: History, reason: str) -> None:
+    history.add("withdrawn", 1, reason=reason)
+    assert [event.reason for event in history.events()] == [reason]
+    assert history.path.read_bytes().count(b"\n") == len(history.path.read_bytes().splitlines()) == 1
+
+
+def test_lines_of_any_alphabet_may_be_cut_anywhere(history: History) -> None:
+    line = (
+        '{"happened": "withdrawn", "generation": 1, "at": "", "run_id": "", "reason": "{a} é\u2028"}'.encode()
+    )
+    for size in range(len(line)):
+        history.add("published", size)
+        with history.path.open("ab") as file:
+            file.write(line[:size])
+    with history.path.open("ab") as file:
+        file.write(b"\n" + line)
+    events = history.events()
+    assert [event.generation for event in events] == [*range(len(line)), 1]
+    assert events[-1].reason == "{a} é\u2028"
+
+
 def test_what_was_restored_is_no_longer_withdrawn(history: History) -> None:
     for number, what in (
         (1, "published"),

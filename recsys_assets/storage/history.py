@@ -50,7 +50,7 @@ class History:
         # A line that a killed process cut short would swallow this one.
         start = "" if self._ends_well() else "\n"
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(start + json.dumps(asdict(event), ensure_ascii=False) + "\n")
+            file.write(start + json.dumps(asdict(event)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -58,11 +58,9 @@ class History:
         """All decisions, oldest first; a line that a killed process cut short is left out."""
         if not self.path.exists():
             return []
-        return [
-            Event(**json.loads(line))
-            for line in self.path.read_text(encoding="utf-8").splitlines()
-            if line.endswith("}")
-        ]
+        # Bytes: a line may have been cut within a character, and only a line feed ends one.
+        found = map(_event, self.path.read_bytes().split(b"\n"))
+        return [event for event in found if event]
 
     def withdrawn(self) -> set[int]:
         """Generations that were withdrawn and not restored since."""
@@ -75,3 +73,10 @@ class History:
         with self.path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b"\n"
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return Event(**json.loads(line))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
