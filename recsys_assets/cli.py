@@ -261,7 +261,7 @@ def forget(
     dataset: Dataset = "sample",
     run: Annotated[bool, typer.Option(help="also make and publish anew what the user was part of")] = True,
 ) -> None:
-    """Take a user out of all that is stored of a data set, and of those that are cut from it."""
+    """Take a user out of all that is stored of a data set, of those with the same source and those cut from it."""
     spec = load_registry(data_folder() / "datasets.toml").dataset(dataset)
     with err.status("Forgetting …"):
         from recsys_assets import launch

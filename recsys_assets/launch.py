@@ -118,7 +118,7 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
 
 
 def forget(dataset: str, user_id: int) -> list[str]:
-    """Erase a user from a data set and those cut from it, between runs; return their names.
+    """Erase a user from a data set and all that hold the same users, between runs; return their names.
 
     What was made of them goes too, but for publications: the next run replaces those.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys_assets.registry import load_registry
+from recsys_assets.storage import raw_files
 from recsys_assets.storage.erasure import Eraser
 from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions, reasons_name
 from recsys_assets.storage.inbox import Inbox
@@ -172,6 +175,108 @@ def test_who_is_forgotten_is_left_out_of_a_source_that_is_read_anew(sample: Worl
     acquired(sample, "sample")
     assert not mentions(ratings, {8})
     assert ratings.read_text().endswith("9,2,4.0,1500000000\n")
+
+
+ARCHIVED = """
+[gates]
+[datasets.one]
+title = "One"
+layout = "movielens-csv"
+licence = "made"
+source = { archive = "made.zip", url = "https://example.invalid/made.zip" }
+[datasets.two]
+title = "Two"
+layout = "movielens-csv"
+licence = "made"
+source = { archive = "made.zip", url = "https://example.invalid/made.zip" }
+[datasets.cut-of-two]
+title = "Cut"
+layout = "movielens-csv"
+licence = "made"
+source = { subset_of = "two", n_movies = 1 }
+[datasets.other]
+title = "Other"
+layout = "movielens-csv"
+licence = "made"
+source = { archive = "other.zip", url = "https://example.invalid/other.zip" }
+[datasets.loose]
+title = "Loose"
+layout = "movielens-csv"
+licence = "made"
+source = { folder = "loose" }
+[datasets.loose-too]
+title = "Loose too"
+layout = "movielens-csv"
+licence = "made"
+source = { folder = "./loose/" }
+"""
+
+
+def zip_up(path: Path, users: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ratings = "".join(f"{user},1,4.0,1500000000\n" for user in users)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            f"{path.stem}/movies.csv", "movieId,title,genres\n1,One (1999),Drama\n8,Eight (1999),War\n"
+        )
+        archive.writestr(f"{path.stem}/ratings.csv", HEADER + ratings)
+
+
+@pytest.fixture
+def archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RawFiles:
+    """Two data sets of one archive, each with its files at hand; one cut from the second; and others."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "datasets.toml").write_text(ARCHIVED)
+    monkeypatch.setattr(raw_files, "download", lambda url, path, **_: zip_up(path, "789"))
+    raw = RawFiles(data, load_registry(data / "datasets.toml"), None)
+    for name in ("one", "two", "other"):
+        raw.acquire(raw.registry.dataset(name))
+    return raw
+
+
+def test_a_user_is_forgotten_in_all_that_is_read_from_the_same_source(archived: RawFiles) -> None:
+    eraser = Eraser(archived)
+    loose = archived.folder("loose")
+    loose.mkdir(parents=True)
+    (loose / "ratings.csv").write_text(HEADER + "8,1,4.0,1500000000\n")
+    assert [one.name for one in eraser.concerned("one", 8)] == ["one", "two", "cut-of-two"]
+    assert [one.name for one in eraser.concerned("two", 8)] == ["two", "one", "cut-of-two"]
+    assert [one.name for one in eraser.concerned("other", 8)] == ["other"]
+    assert [one.name for one in eraser.concerned("loose-too", 8)] == ["loose-too", "loose"]
+
+
+def test_no_download_names_who_is_forgotten_however_often_it_is_fetched(archived: RawFiles) -> None:
+    eraser, one, two = Eraser(archived), *map(archived.registry.dataset, ("one", "two"))
+    download = archived.download_of(one)
+    part = download.with_name(f"{download.name}.part")
+    part.write_bytes(b"PK")
+    assert "downloads/made.zip" in eraser.traces(two, 8)
+    for spec in eraser.concerned("one", 8):
+        eraser.erase(spec, 8)
+    assert not any(path.exists() for path in (download, part))
+    for spec in (one, two):
+        (archived.folder(spec.name) / "manifest.json").unlink()
+        archived.acquire(spec)
+        assert (eraser.traces(spec, 8), bool(mentions(archived.folder(spec.name) / "ratings.csv", {7}))) == (
+            [],
+            True,
+        )
+    assert not download.exists()
+    assert archived.download_of(archived.registry.dataset("other")).exists()
+
+
+def test_a_download_names_users_by_lines_about_them_and_all_of_them_if_it_can_not_be_read(
+    archived: RawFiles,
+) -> None:
+    one = archived.registry.dataset("one")
+    download = archived.download_of(one)
+    # 1 is a movie of movies.csv, and nobody's id.
+    assert [bool(archived.downloads_about(one, {user})) for user in (1, 7, 8)] == [False, True, True]
+    download.write_bytes(download.read_bytes()[:100])
+    assert archived.downloads_about(one, {1}) == [download]
+    download.unlink()
+    assert not archived.downloads_about(one, {8})
 
 
 def drop(world: World, name: str, text: str, dataset: str = "sample") -> Path:

@@ -6,8 +6,9 @@ forgotten is left out whenever they are read.
 
 from __future__ import annotations
 
+import glob
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,26 +38,33 @@ class Eraser:
         return self.raw_files.data
 
     def concerned(self, dataset: str, user_id: int) -> list[DatasetSpec]:
-        """The data set and those that are cut from it: where the user is to be forgotten.
+        """Where the user is to be forgotten: the data set, those that are read from its source, those cut from these.
 
         Raises
         ------
         ForgettingError
-            If the data set is itself cut from another, or no file that is kept is about the user and no user of
-            that id was forgotten before.
+            If the data set is itself cut from another, or neither a file nor a publication that is kept names the
+            user and no user of that id was forgotten before.
         """
         registry = self.raw_files.registry
         parent = registry.dataset(dataset).source.subset_of
         if parent:
             raise ForgettingError(f"{dataset} is cut from {parent}: forget the user there")
-        cut = [one for one in registry.datasets.values() if one.source.subset_of == dataset]
-        specs = [registry.dataset(dataset), *cut]
+        specs = self._sharing(registry.dataset(dataset))
+        names = {one.name for one in specs}
+        specs += [one for one in registry.datasets.values() if one.source.subset_of in names]
         known = user_id in Forgotten(self.data, dataset).ids()
-        if not known and not any(self._in_files(spec, user_id) for spec in specs):
+        if not known and not any(
+            self._in_files(one, user_id) or self._in_publications(one, user_id) for one in specs
+        ):
             raise ForgettingError(
                 f"no user {user_id} in the files that are kept of {dataset}: nothing to forget"
             )
         return specs
+
+    def is_out(self, spec: DatasetSpec, user_id: int) -> bool:
+        """Whether the user was forgotten, and nothing names them any more."""
+        return user_id in Forgotten(self.data, spec.name).ids() and not self.traces(spec, user_id)
 
     def erase(self, spec: DatasetSpec, user_id: int) -> None:
         """Put the user on the list, then take them out of all files; what was made of those goes too.
@@ -69,7 +77,9 @@ class Eraser:
         self.raw_files.forget(spec)
         Inbox(self.data, spec.name).forget(forgotten.ids())
         if spec.source.archive:
-            (self.data / "downloads" / spec.source.archive).unlink(missing_ok=True)
+            download = self.raw_files.download_of(spec)
+            for path in (download, *download.parent.glob(f"{glob.escape(download.name)}.part*")):
+                path.unlink(missing_ok=True)
         warehouse = Warehouse(self.data / "warehouse").path(spec.name)
         for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
             path.unlink(missing_ok=True)
@@ -81,21 +91,45 @@ class Eraser:
 
     def traces(self, spec: DatasetSpec, user_id: int) -> list[str]:
         """What still names the user: files, tables and arrays, publications included; the list itself aside."""
-        ids = {user_id}
-        found = [str(path.relative_to(self.data)) for path in self._in_files(spec, user_id)]
-        generations = [one.path for one in Publisher(self.data / "published", spec.name).generations()]
+        files = [*self._in_files(spec, user_id), *self.raw_files.downloads_about(spec, {user_id})]
         warehouse = Warehouse(self.data / "warehouse").path(spec.name)
-        for path in filter(Path.exists, [warehouse, *generations]):
-            found += [f"{table} of {path.relative_to(self.data)}" for table in rows_name(path, ids)]
         arrays = [path for made in self._made_of(spec) for path in _arrays_in(made)]
-        arrays += [path for one in generations if (path := one.with_suffix(".npz")).exists()]
-        return found + [str(path.relative_to(self.data)) for path in arrays if arrays_name(path, ids)]
+        return [
+            *(str(path.relative_to(self.data)) for path in files),
+            *self._naming(user_id, tables=[warehouse], arrays=arrays),
+            *self._in_publications(spec, user_id),
+        ]
+
+    def _sharing(self, spec: DatasetSpec) -> list[DatasetSpec]:
+        """The data set, and the others that are read from the same archive or folder: their users are the same."""
+        others = self.raw_files.registry.datasets.values()
+        origin = self._origin(spec)
+        return [spec, *(one for one in others if one.name != spec.name and self._origin(one) == origin)]
+
+    def _origin(self, spec: DatasetSpec) -> Path | str | None:
+        folder = spec.source.folder
+        return (self.data / folder).resolve() if folder else spec.source.archive
 
     def _in_files(self, spec: DatasetSpec, user_id: int) -> list[Path]:
         inbox = Inbox(self.data, spec.name)
         files = self.raw_files.about_users(spec) + inbox.with_ratings()
         named = [path for path in files if mentions(path, {user_id})]
         return named + [path for path in inbox.reasons() if reasons_name(path, {user_id})]
+
+    def _in_publications(self, spec: DatasetSpec, user_id: int) -> list[str]:
+        generations = Publisher(self.data / "published", spec.name).generations()
+        return self._naming(
+            user_id, tables=[one.path for one in generations], arrays=[one.learned for one in generations]
+        )
+
+    def _naming(self, user_id: int, *, tables: Iterable[Path], arrays: Iterable[Path]) -> list[str]:
+        found = [
+            f"{table} of {path.relative_to(self.data)}"
+            for path in filter(Path.exists, tables)
+            for table in rows_name(path, {user_id})
+        ]
+        named = (path for path in filter(Path.exists, arrays) if arrays_name(path, {user_id}))
+        return found + [str(path.relative_to(self.data)) for path in named]
 
     def _made_of(self, spec: DatasetSpec) -> Iterator[Path]:
         """What was learned of users. Versions of the content engine are of movies alone, and stay."""

@@ -10,9 +10,11 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Set
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import duckdb
 import numpy as np
@@ -20,7 +22,16 @@ import pandas as pd
 
 from recsys_assets.storage.files import locked, write_atomically
 
-__all__ = ["Forgotten", "arrays_name", "drop_lines", "drop_reasons", "mentions", "reasons_name", "rows_name"]
+__all__ = [
+    "Forgotten",
+    "archive_names",
+    "arrays_name",
+    "drop_lines",
+    "drop_reasons",
+    "mentions",
+    "reasons_name",
+    "rows_name",
+]
 
 # In every layout that names users, the user's id is the first field of a line; a file may start with a mark of UTF-8.
 _FIRST_NUMBER = re.compile(rb'[\s"\xef\xbb\xbf]*(\d+)(?![\d.])')
@@ -59,6 +70,20 @@ def mentions(path: Path, user_ids: Set[int]) -> int:
     about = _about(user_ids)
     with path.open("rb") as lines:
         return sum(map(about, lines))
+
+
+def archive_names(path: Path, files: Collection[str], user_ids: Set[int]) -> bool:
+    """Whether one of these files in a zip archive has a line about one of these users.
+
+    What can't be read counts as if it had: nobody can say that it hasn't.
+    """
+    about = _about(user_ids)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if PurePosixPath(name).name in files]
+            return any(any(map(about, archive.open(name))) for name in members)
+    except (zipfile.BadZipFile, zlib.error):
+        return True
 
 
 def drop_lines(path: Path, user_ids: Set[int]) -> int:

@@ -19,7 +19,7 @@ from recsys_assets.registry import DatasetSpec, Registry
 from recsys_assets.storage.archives import extract, sha256_of
 from recsys_assets.storage.download import download
 from recsys_assets.storage.files import copy_atomically, locked, sweep_staged, write_atomically
-from recsys_assets.storage.forgetting import Forgotten, drop_lines
+from recsys_assets.storage.forgetting import Forgotten, archive_names, drop_lines
 from recsys_assets.storage.layouts import CATALOGUE_FILES, LAYOUTS
 from recsys_assets.storage.loading import FileToRead, load_table
 from recsys_assets.storage.warehouse import replace_tables
@@ -118,6 +118,10 @@ class RawFiles:
             for one, other in zip(then, now, strict=True)
         )
 
+    def download_of(self, spec: DatasetSpec) -> Path:
+        """Where the data set's archive is downloaded to."""
+        return self.data / "downloads" / str(spec.source.archive)
+
     def forgotten(self, name: str) -> Forgotten:
         """The users whom none of the data set's files may name."""
         return Forgotten(self.data, name)
@@ -125,6 +129,12 @@ class RawFiles:
     def about_users(self, spec: DatasetSpec) -> list[Path]:
         """The files at hand whose lines begin with a user's id."""
         return [path for name in _of_users(spec) if (path := self.folder(spec.name) / name).is_file()]
+
+    def downloads_about(self, spec: DatasetSpec, user_ids: Set[int]) -> list[Path]:
+        """The downloaded archive, where it is at hand and a file in it names one of these users."""
+        path = self.download_of(spec)
+        at_hand = bool(spec.source.archive) and path.is_file()
+        return [path] if at_hand and archive_names(path, _of_users(spec), user_ids) else []
 
     def forget(self, spec: DatasetSpec) -> None:
         """Take what is about forgotten users out of the files at hand, at once.
@@ -239,7 +249,7 @@ class RawFiles:
                 raise FileNotFoundError(
                     f"{source.archive} can't be downloaded: put it into a folder and set RECSYS_DATASETS to it"
                 )
-            archive = self.data / "downloads" / str(source.archive)
+            archive = self.download_of(spec)
             download(
                 source.url,
                 archive,
@@ -260,6 +270,8 @@ class RawFiles:
             max_ratio=MAX_RATIO,
             expected_sha256={f"{top}/{name}": digest for name, digest in source.sha256.items()},
         )
+        if self._is_of_forgotten(archive):
+            archive.unlink()
         return [
             RawFile(
                 file.path.name,
@@ -269,6 +281,13 @@ class RawFiles:
             )
             for file in extracted
         ]
+
+    def _is_of_forgotten(self, archive: Path) -> bool:
+        """Whether it is a download of a data set with forgotten users: it would bring them back."""
+        return any(
+            spec.source.archive and self.download_of(spec) == archive and self.forgotten(spec.name).ids()
+            for spec in self.registry.datasets.values()
+        )
 
     def _cut(self, spec: DatasetSpec, progress: Progress | None) -> list[RawFile]:
         """Write the subset's files: its movies, their ratings, tags, links and genome, in MovieLens' CSV layout."""
