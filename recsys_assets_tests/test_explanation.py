@@ -175,6 +175,12 @@ def test_scores_of_lists_are_the_sums_of_their_parts(strategy: str) -> None:
     assert user.size > 700
 
 
+def test_of_no_pairs_there_are_no_rows() -> None:
+    nobody = np.array([], dtype=np.intp)
+    rows = explain_lists(fitted(ratings())[1], "als", nobody, nobody, n_parts=4)
+    assert {one.size for one in (rows.pair, rows.part_rank, rows.because, rows.part, rows.n_likes)} == {0}
+
+
 def test_rows_hold_the_largest_parts_in_falling_order_and_the_others_as_one() -> None:
     interactions = ratings()
     _, models = fitted(interactions)

@@ -288,9 +288,10 @@ def explain_lists(
     """
     rows: list[tuple[int, int, int, float, int]] = []
     starts = np.flatnonzero(np.diff(user, prepend=-1))
+    ends = np.append(starts[1:], len(user))[: len(starts)]
     # Systems of a few dozen unknowns: BLAS threads only wait for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        for first, last in zip(starts, [*starts[1:], len(user)], strict=True):
+        for first, last in zip(starts, ends, strict=True):
             explained = models.explain(strategy, int(user[first]), item[first:last])
             for pair, explanation in enumerate(explained, start=int(first)):
                 rows += _rows(pair, explanation, n_parts)

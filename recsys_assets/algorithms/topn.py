@@ -23,9 +23,11 @@ _USERS_PER_BLOCK = 256
 def recommend(embeddings: Embeddings, seen: SparseRows, *, n: int) -> Lists:
     """List each user's n best items that are recommendable and that the user has not seen.
 
-    Lists are ordered by score, descending; equal scores by item number, at the cut too. A list with fewer
-    than n candidates ends in item −1 with score −∞. A user whose vector is zero gets an empty list (all −1):
-    the scores say nothing of them, so they are to be served as cold users.
+    Who is listed is decided by inner products in float32, among equal ones by item number. The scores of the
+    listed are then summed again in float64, and lists ordered by them, descending; equal scores by item
+    number. Two items whose scores differ by less than float32 resolves may so stand on either side of the cut.
+    A list with fewer than n candidates ends in item −1 with score −∞. A user whose vector is zero gets an
+    empty list (all −1): the scores say nothing of them, so they are to be served as cold users.
 
     Parameters
     ----------
