@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
 from recsys_assets.algorithms.catalogue.ward import CatalogueClusters
 from recsys_assets.defs.catalogue.figures import CLAIMED, _claimed
 from recsys_assets.report import catalogue_engine
-from recsys_assets.storage.arrays import load_artifact
+from recsys_assets.storage.arrays import load_artifact, save_artifact
 from recsys_assets_tests.graph import World, every_check, key, upstream
 
 TABLES = (
@@ -58,6 +59,7 @@ def test_all_is_made_and_every_check_passes(ran: tuple[World, dg.ExecuteInProces
     checks = every_check(result)
     assert {
         ("catalogue_features", "vectors_usable"),
+        ("catalogue_features", "few_vectors_empty"),
         ("catalogue_movie_clusters", "every_movie_clustered"),
     } <= checks.keys()
     assert all(checks.values())
@@ -173,6 +175,24 @@ def test_checks_find_what_was_broken(world: World, change: str, broken: str, tmp
         copy.query("sample", change)
         checks = every_check(copy.check("sample", ["catalogue_movie_clusters", "catalogue_features"]))
     assert broken in {name for (_, name), passed in checks.items() if not passed}
+
+
+def test_movies_of_which_nothing_is_known_warn_and_block_nothing(world: World, tmp_path: Path) -> None:
+    copy = world.copy(tmp_path / "world")
+    features = artifact(copy, CatalogueFeatures)
+    n_empty = 1 + len(features.vectors) // 20
+    vectors = features.vectors.copy()
+    vectors[:n_empty] = 0
+    save_artifact(
+        copy.project.artifact_path("sample", key("catalogue_features")), replace(features, vectors=vectors)
+    )
+    with copy.instance:
+        result = copy.check("sample", ["catalogue_features"])
+    found = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert found["vectors_usable"].passed
+    assert not found["few_vectors_empty"].passed
+    assert found["few_vectors_empty"].severity == dg.AssetCheckSeverity.WARN
+    assert found["few_vectors_empty"].metadata["n_empty"].value == n_empty
 
 
 def test_the_report_tells_figures_clusters_and_the_choice(world: World) -> None:

@@ -15,7 +15,7 @@ from recsys_assets.storage.publishing import Publisher
 __all__ = ["Answer", "NotFoundError", "NotPublishedError", "Published"]
 
 MATCHES_SHOWN = 10
-LIKELY = 0.7
+LIKELY = 0.75
 """Score from which a title may be the one that was meant; below, runs of letters are alike, no more."""
 LEAD = 0.1
 """By how much a title must be a better match than any other, to be taken without being the whole of a name."""
