@@ -119,8 +119,23 @@ def test_a_catalogue_adds_its_share_to_the_cosine_of_items_that_it_has():
     centred = np.array([-1, 3]) @ np.array([2, -1]) / np.sqrt(10 * 5)
     assert cosine[0, 1] == pytest.approx(0.25 * centred + 0.75 * (text @ text.T)[0, 1], rel=1e-5)
     assert_allclose(joined[3, 2:].toarray(), text[3].toarray(), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"catalogue_weight .* got -0\.1"):
-        with_catalogue(text, item, known, catalogue_weight=-0.1)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.0, 1.5])
+def test_a_catalogue_may_not_take_the_place_of_all_else(weight):
+    text = tfidf_vectors(DOCUMENTS, min_items=1, max_terms=10).vectors
+    with pytest.raises(ValueError, match=f"catalogue_weight .* got {weight}"):
+        with_catalogue(text, np.array([0]), np.ones((1, 2), dtype=np.float32), catalogue_weight=weight)
+
+
+def test_an_item_of_which_the_catalogue_knows_nothing_is_as_if_it_were_not_in_it():
+    text = tfidf_vectors(DOCUMENTS, min_items=1, max_terms=10).vectors
+    vectors = np.array([[4.0, 3], [0, 0], [1, 7]], dtype=np.float32)
+    joined = with_catalogue(text, np.array([0, 1, 3]), vectors, catalogue_weight=0.4)
+    without = with_catalogue(text, np.array([0, 3]), vectors[[0, 2]], catalogue_weight=0.4)
+    assert_array_equal(joined.toarray(), without.toarray())
+    assert not joined[1, :2].toarray().any()
+    assert with_catalogue(text, np.array([1]), vectors[[1]], catalogue_weight=0.4) is text
 
 
 def test_without_a_catalogue_features_are_the_same_to_the_bit():

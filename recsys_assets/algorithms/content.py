@@ -140,7 +140,9 @@ def content_features(genome: SparseRows, tfidf: SparseRows, *, genome_weight: fl
     ValueError
         If `genome_weight` is outside 0 to 1.
     """
-    return _side_by_side(genome, tfidf, "genome_weight", genome_weight)
+    if not 0 <= genome_weight <= 1:
+        raise ValueError(f"genome_weight must be within 0 to 1; got {genome_weight}")
+    return _side_by_side(genome, tfidf, genome_weight)
 
 
 def with_catalogue(
@@ -149,26 +151,32 @@ def with_catalogue(
     """Put a catalogue's vectors beside other features, as `content_features` does with the genome.
 
     Of the vectors their mean is taken away, so that items aren't alike for being in the catalogue. An item that it
-    doesn't have keeps its other features; where it has none, the features are given back as they are.
+    doesn't have, or of which it knows nothing (a vector of zeros), keeps its other features; where it knows of none,
+    the features are given back as they are.
 
     Parameters
     ----------
     features : shape (n_items, n_features), rows of unit length or zero
     item : shape (n_known,), numbers of the items that the catalogue has, each once
     vectors : shape (n_known, n_columns), of any length
-    catalogue_weight : share of the catalogue in the cosine of two items that it has, 0 to 1
+    catalogue_weight : share of the catalogue in the cosine of two items that it has, 0 to below 1: with 1, items that
+        it doesn't have would be left with nothing
 
     Raises
     ------
     ValueError
-        If `catalogue_weight` is outside 0 to 1.
+        If `catalogue_weight` is outside 0 to below 1.
     """
+    if not 0 <= catalogue_weight < 1:
+        raise ValueError(f"catalogue_weight must be at least 0 and below 1; got {catalogue_weight}")
+    known = vectors.any(axis=1)
+    item, vectors = item[known], vectors[known]
     if not item.size:
         return features
     shape = features.shape[0], item.size
     rows = csr_matrix((np.ones(item.size, dtype=np.float32), (item, np.arange(item.size))), shape=shape)
     catalogue = _unit_rows(csr_matrix(rows @ csr_matrix(vectors - vectors.mean(axis=0))))
-    return _side_by_side(catalogue, features, "catalogue_weight", catalogue_weight)
+    return _side_by_side(catalogue, features, catalogue_weight)
 
 
 def embed_content(features: SparseRows, *, n_components: int, seed: int) -> ContentVectors:
@@ -230,9 +238,7 @@ def content_embeddings(interactions: Interactions, item_vectors: Vectors, *, min
     )
 
 
-def _side_by_side(one: SparseRows, other: SparseRows, name: str, weight: float) -> SparseRows:
-    if not 0 <= weight <= 1:
-        raise ValueError(f"{name} must be within 0 to 1; got {weight}")
+def _side_by_side(one: SparseRows, other: SparseRows, weight: float) -> SparseRows:
     parts = [np.sqrt(weight) * one, np.sqrt(1 - weight) * other]
     return _unit_rows(csr_matrix(hstack(parts, format="csr"), dtype=np.float32))
 

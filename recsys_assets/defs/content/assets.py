@@ -40,7 +40,7 @@ class ContentConfig(dg.Config):
     catalogue_weight: float = Field(
         0.5,
         ge=0,
-        le=1,
+        lt=1,
         description="weight of the catalogue's vectors against genome and terms, where there are any",
     )
     n_components: int = Field(128, ge=1, description="dimensions after truncated SVD")
