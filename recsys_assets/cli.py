@@ -266,7 +266,8 @@ def forget(
     with err.status("Forgetting …"):
         from recsys_assets import launch
 
-        concerned = launch.forget(dataset, user_id)
+        forgot = launch.forget(dataset, user_id)
+    concerned = forgot.datasets
     source = spec.source.folder or spec.source.archive
     out.print(
         f"User {user_id} is out of the files of {', '.join(concerned)}, with all that was made of them. The source, "
@@ -274,17 +275,28 @@ def forget(
         soft_wrap=True,
     )
     published = [name for name in concerned if _publisher(name).current()]
-    for name in published if run else ():
-        _bring_up_to_date(name)
+    succeeded = [_published_anew(name) for name in published] if run else []
     left = [trace for name in concerned for trace in launch.traces(name, user_id)]
+    for name in forgot.cross_validated:
+        again = f"recsys run --full --dataset {name}"
+        out.print(f"Cross-validation of {name} went too and is due again: {again}.", soft_wrap=True)
     if not left:
         out.print(f"Nothing stored of {', '.join(concerned)} names user {user_id} any more.")
     elif run:
         _complain(f"user {user_id} is still named by {'; '.join(left)}")
-        raise typer.Exit(1)
     else:
         again = " and ".join(f"recsys run --dataset {name}" for name in published)
         out.print(f"Publications name the user until they are replaced: {again}.", soft_wrap=True)
+    if run and (left or not all(succeeded)):
+        raise typer.Exit(1)
+
+
+def _published_anew(dataset: str) -> bool:
+    try:
+        _bring_up_to_date(dataset)
+    except typer.Exit:
+        return False
+    return True
 
 
 @app.command()

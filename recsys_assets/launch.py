@@ -24,10 +24,13 @@ from recsys_assets.storage.erasure import Eraser
 from recsys_assets.storage.files import is_locked, locked
 from recsys_assets.storage.publishing import Publisher
 
-__all__ = ["Outcome", "Plan", "forget", "launch", "log_held_open", "plan", "prepare_home", "traces"]
+__all__ = ["Forgot", "Outcome", "Plan", "forget", "launch", "log_held_open", "plan", "prepare_home", "traces"]
 
 _HOST_TAG = "recsys/host"
 _PROCESS_TAG = "recsys/process"
+
+CROSS_VALIDATION = "fold_models"
+"""The table that a warehouse has if the slow evaluation was made."""
 
 OnStep = Callable[[str, str], None]
 """Told of each step's start and end: its name, and ``started``, ``done`` or ``failed``."""
@@ -51,6 +54,14 @@ class Outcome:
     succeeded: bool
     published: bool
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forgot:
+    """The data sets that a user was taken out of, and those among them whose slow evaluation went with the user."""
+
+    datasets: tuple[str, ...]
+    cross_validated: tuple[str, ...]
 
 
 def prepare_home() -> Path:
@@ -117,18 +128,24 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
     return Outcome(run_id, result.success, publisher.answers_with(run_id), tuple(dict.fromkeys(problems)))
 
 
-def forget(dataset: str, user_id: int) -> list[str]:
-    """Erase a user from a data set and all that hold the same users, between runs; return their names.
+def forget(dataset: str, user_id: int) -> Forgot:
+    """Erase a user from a data set and all that hold the same users, between runs.
 
-    What was made of them goes too, but for publications: the next run replaces those.
+    What was made of them goes too, but for publications: the next run replaces those. A data set that the user is out
+    of already stays as it is.
     """
     project = _project()
     eraser = Eraser(project.raw_files)
     concerned = eraser.concerned(dataset, user_id)
+    cross_validated = []
     for spec in concerned:
         with locked(lock_of(project.data, spec.name)):
+            if eraser.is_out(spec, user_id):
+                continue
+            if CROSS_VALIDATION in project.warehouse.tables(spec.name):
+                cross_validated.append(spec.name)
             eraser.erase(spec, user_id)
-    return [spec.name for spec in concerned]
+    return Forgot(tuple(spec.name for spec in concerned), tuple(cross_validated))
 
 
 def traces(dataset: str, user_id: int) -> list[str]:

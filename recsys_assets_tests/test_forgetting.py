@@ -11,12 +11,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys_assets import cli
 from recsys_assets.registry import load_registry
 from recsys_assets.storage import raw_files
-from recsys_assets.storage.erasure import Eraser
+from recsys_assets.storage.erasure import Eraser, ForgettingError
 from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons, mentions, reasons_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.layouts import INBOX_FILE, LAYOUTS
@@ -266,6 +268,75 @@ def test_no_download_names_who_is_forgotten_however_often_it_is_fetched(archived
     assert archived.download_of(archived.registry.dataset("other")).exists()
 
 
+def publish(world: Path, name: str, user: int) -> None:
+    """A publication that names the user in a table and in what it was learned of."""
+    publisher = Publisher(world / "published", name)
+    staging = publisher.folder / "generations" / f"staged-{name}.duckdb"
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(staging)) as connection:
+        connection.execute(f"create table lists as select {user} as user_id")
+    learned = world / "learned.npz"
+    np.savez(learned, user_ids=np.array([user]))
+    publisher.make_current(publisher.next_number(), staging, learned=learned)
+    learned.unlink()
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The data sets that the command brings up to date; each of these runs fails a gate."""
+    names: list[str] = []
+
+    def fail(name: str) -> None:
+        names.append(name)
+        raise typer.Exit(1)
+
+    monkeypatch.setattr(cli, "_bring_up_to_date", fail)
+    return names
+
+
+def test_a_run_that_fails_a_gate_keeps_none_of_the_others_from_running_and_all_that_is_left_is_said(
+    archived: RawFiles, runs: list[str]
+) -> None:
+    for name in ("one", "two"):
+        publish(archived.data, name, 8)
+    spoken = recsys(World(archived.data.parent), "forget", "8", "-d", "one")
+    assert (spoken.code, runs) == (1, ["one", "two"])
+    for name in runs:
+        assert f"lists of published/generations/{name}-000001.duckdb" in spoken.err
+        assert f"published/generations/{name}-000001.npz" in spoken.err
+
+
+def test_a_run_that_fails_is_a_failure_though_nothing_is_left(archived: RawFiles, runs: list[str]) -> None:
+    publish(archived.data, "one", 7)
+    spoken = recsys(World(archived.data.parent), "forget", "8", "-d", "one")
+    assert (spoken.code, runs) == (1, ["one"])
+    assert "names user 8 any more" in spoken.out
+
+
+def test_who_is_out_already_costs_no_second_making_and_cross_validation_that_went_is_said_to_be_due(
+    archived: RawFiles,
+) -> None:
+    world = World(archived.data.parent)
+    warehouse = world.project.warehouse
+    due = "recsys run --full --dataset one"
+    for again in (False, True):
+        with warehouse.connect("one") as connection:
+            connection.execute("create table fold_models (n int)")
+        spoken = recsys(world, "forget", "8", "-d", "one")
+        assert (spoken.code, warehouse.path("one").exists(), due in spoken.out) == (0, again, not again)
+    (world.data / "inbox" / "one").mkdir(parents=True)
+    (world.data / "inbox" / "one" / "new.csv").write_text(HEADER + "8,1,4.0,1500000000\n")
+    assert due in recsys(world, "forget", "8", "-d", "one").out
+    assert not warehouse.path("one").exists()
+
+
+def test_a_user_whom_a_publication_alone_still_names_can_be_forgotten(archived: RawFiles) -> None:
+    publish(archived.data, "two", 6)
+    assert [one.name for one in Eraser(archived).concerned("one", 6)] == ["one", "two", "cut-of-two"]
+    with pytest.raises(ForgettingError, match="no user 5"):
+        Eraser(archived).concerned("one", 5)
+
+
 def test_a_download_names_users_by_lines_about_them_and_all_of_them_if_it_can_not_be_read(
     archived: RawFiles,
 ) -> None:
@@ -352,10 +423,10 @@ def test_a_file_that_is_dropped_again_is_known_though_it_still_names_the_user(
 
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
-    """Three generations: users 1 and 2, user 1, user 2."""
+    """Three generations: their tables name users 1 and 22, 1, 22; each learned of the user of its own number."""
     publisher = Publisher(tmp_path / "published", "mine")
     (publisher.folder / "generations").mkdir(parents=True)
-    for number, users in ((1, "1), (2"), (2, "1"), (3, "2")):
+    for number, users in ((1, "1), (22"), (2, "1"), (3, "22")):
         staging = publisher.folder / "generations" / f"staged-{number}.duckdb"
         with duckdb.connect(str(staging)) as connection:
             connection.execute(f"create table lists as from (values ({users})) as t(user_id)")
@@ -371,7 +442,7 @@ def test_generations_that_name_the_user_go_with_what_they_learned_but_not_the_cu
 ) -> None:
     publisher.forget(frozenset())
     assert [one.number for one in publisher.generations()] == [1, 2, 3]
-    publisher.forget({2})
+    publisher.forget({22})
     assert [one.number for one in publisher.generations()] == [2, 3]
     assert sorted(path.name for path in (publisher.folder / "generations").glob("*.npz")) == [
         "mine-000002.npz",
@@ -379,6 +450,27 @@ def test_generations_that_name_the_user_go_with_what_they_learned_but_not_the_cu
     ]
     assert publisher.current() == publisher.generations()[-1]
     assert [(event.happened, event.generation) for event in publisher.history.events()][-1] == ("removed", 1)
+
+
+def test_what_a_generation_learned_of_the_user_is_enough_for_it_to_go(publisher: Publisher) -> None:
+    # The fixture's generations learned of the user of their own number; the second has no row of user 2.
+    publisher.forget({2})
+    assert [one.number for one in publisher.generations()] == [1, 3]
+
+
+def test_what_was_learned_for_a_generation_that_never_came_goes_before_the_next_one(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    folder = publisher.folder / "generations"
+    for name in ("mine-000004.npz", "mine-too-000004.npz"):
+        np.savez(folder / name, user_ids=np.array([1]))
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")):
+        pass
+    publisher.stage(4, tmp_path / "warehouse.duckdb", {})
+    assert {path.name for path in folder.glob("*.npz")} == {
+        *(f"mine-00000{number}.npz" for number in (1, 2, 3)),
+        "mine-too-000004.npz",
+    }
 
 
 def test_publishing_removes_what_names_a_user_who_is_forgotten(

@@ -67,6 +67,11 @@ def lose_warehouse(world: World) -> None:
     (world.data / "warehouse" / "sample.duckdb").unlink()
 
 
+def lose_table(world: World) -> None:
+    with world.project.warehouse.connect("sample") as connection:
+        connection.execute('drop table "live__als_recommendations"')
+
+
 def lose_raw_file(world: World) -> None:
     (world.data / "raw" / "sample" / "links.csv").unlink()
 
@@ -83,6 +88,7 @@ def lose_publication(world: World) -> None:
         (change_source, ["raw_files"], "the source changed"),
         (lose_raw_file, ["raw_files"], "the source changed"),
         (lose_warehouse, ["raw_files"], "the warehouse is gone"),
+        (lose_table, ["live/als_recommendations"], "its table is gone"),
         (lose_publication, ["published"], "nothing is published"),
     ],
 )
@@ -93,6 +99,23 @@ def test_what_happened_outside_makes_what_reads_it_stale_and_all_that_follows(
     stale = copy.stale("sample")
     assert stale.keys() == follows(*roots)
     assert {name for name, why in stale.items() if why == reason} == set(roots)
+
+
+@pytest.mark.parametrize(("made", "noticed"), [([], True), (["movies"], True), (["fold_models"], False)])
+def test_of_what_was_made_seldom_a_lost_table_is_noticed_too(
+    tmp_path: Path, made: list[str], noticed: bool
+) -> None:
+    new = World.new(tmp_path / "world", remembered=False)
+    new.instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            "fold_models", partition="sample", metadata={"dagster/table_name": "fold_models"}
+        )
+    )
+    for table in made:
+        with new.project.warehouse.connect("sample") as connection:
+            connection.execute(f"create table {table} (n int)")
+    stale = new.stale("sample", with_slow=True)
+    assert (stale["fold_models"] == "its table is gone") == noticed
 
 
 def test_a_change_of_another_data_set_is_none_of_this_one(copy: World) -> None:

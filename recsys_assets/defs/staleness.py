@@ -81,6 +81,8 @@ def _changed_outside(
         if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != state:
             changed.setdefault(key, f"{name} changed")
     changed |= {key: "its file is gone" for key, entry in latest.items() if not _file_is_there(entry)}
+    tables = project.warehouse.tables(dataset)
+    changed |= {key: "its table is gone" for key, entry in latest.items() if not _table(entry) <= tables}
     if not project.warehouse.path(dataset).exists():
         changed[dg.AssetKey("raw_files")] = "the warehouse is gone"
     if not Publisher(project.folder / "published", dataset).current_path.exists():
@@ -134,6 +136,13 @@ def _file_is_there(entry: dg.EventLogEntry) -> bool:
     materialization = entry.asset_materialization
     path = materialization.metadata.get("path") if materialization else None
     return not isinstance(path, dg.PathMetadataValue) or Path(str(path.value)).exists()
+
+
+def _table(entry: dg.EventLogEntry) -> frozenset[str]:
+    """The name of the table in the warehouse that was made, if one was."""
+    materialization = entry.asset_materialization
+    name = materialization.metadata.get("dagster/table_name") if materialization else None
+    return frozenset() if name is None else frozenset({str(name.value)})
 
 
 def _tags(entry: dg.EventLogEntry) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ import duckdb
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.explanation_macros import EXPLANATION_MACROS
 from recsys_assets.storage.files import sync_folder
-from recsys_assets.storage.forgetting import rows_name
+from recsys_assets.storage.forgetting import arrays_name, rows_name
 from recsys_assets.storage.history import History
 from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
@@ -42,6 +42,19 @@ class Generation:
     def learned(self) -> Path:
         """The ratings that it was made of, as arrays; not there for what was published without."""
         return self.path.with_suffix(".npz")
+
+    def opens(self) -> bool:
+        """Whether DuckDB can open the file to read it."""
+        try:
+            duckdb.connect(str(self.path), read_only=True).close()
+        except duckdb.Error:
+            return False
+        return True
+
+    def names(self, user_ids: Set[int]) -> bool:
+        """Whether a table, or the ratings that it was made of, name one of these users."""
+        learned = self.learned.exists() and arrays_name(self.learned, user_ids)
+        return learned or bool(rows_name(self.path, user_ids))
 
     def remove(self) -> None:
         self.learned.unlink(missing_ok=True)
@@ -144,7 +157,7 @@ class Publisher:
     def forget(self, user_ids: Set[int]) -> None:
         """Remove the generations, but for the current one, that name one of these users."""
         for old in self.generations():
-            if user_ids and old != self.current() and rows_name(old.path, user_ids):
+            if user_ids and old != self.current() and old.names(user_ids):
                 old.remove()
                 self.history.add("removed", old.number, reason="it named a user who is forgotten")
 
@@ -160,7 +173,8 @@ class Publisher:
     def roll_back(self, *, to: int | None = None, run_id: str = "", reason: str = "") -> Generation:
         """Withdraw the current generation: make current the one before it that was not withdrawn, or the one asked for.
 
-        Files stay as they are; the next publication has the next number.
+        Unless asked for, a generation that can't be opened is passed over. Files stay as they are; the next publication
+        has the next number.
 
         Raises
         ------
@@ -173,7 +187,9 @@ class Publisher:
             candidates = [
                 one
                 for one in others
-                if one.number not in withdrawn and (current is None or one.number < current.number)
+                if one.number not in withdrawn
+                and (current is None or one.number < current.number)
+                and one.opens()
             ]
         else:
             candidates = [one for one in others if one.number == to]
@@ -199,8 +215,11 @@ class Publisher:
     def _sweep(self) -> None:
         # Runs on one data set take turns: what is still staged was left by a killed one.
         pattern = re.compile(rf"\.staging-\d+-{re.escape(self.dataset)}-\d+\.duckdb(\.wal)?")
+        learned = re.compile(rf"{re.escape(self.dataset)}-\d+\.npz")
         for path in (self.folder / "generations").iterdir():
-            if pattern.fullmatch(path.name):
+            if pattern.fullmatch(path.name) or (
+                learned.fullmatch(path.name) and not path.with_suffix(".duckdb").exists()
+            ):
                 path.unlink()
 
 

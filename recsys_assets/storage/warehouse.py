@@ -69,11 +69,16 @@ class Warehouse:
         with self.connect(dataset) as connection:
             return {name: np.asarray(column) for name, column in connection.execute(sql).fetchnumpy().items()}
 
+    def tables(self, dataset: str) -> frozenset[str]:
+        """The tables that were made; none where there is no file."""
+        if not self.path(dataset).exists():
+            return frozenset()
+        with self.connect(dataset) as connection:
+            return frozenset(name for (name,) in connection.execute("from (show tables)").fetchall())
+
     def has(self, dataset: str, table: str) -> bool:
         """Whether the table was ever made."""
-        sql = "select count(*) as n from duckdb_tables() where table_name = ?"
-        with self.connect(dataset) as connection:
-            return connection.execute(sql, [table]).fetchone() != (0,)
+        return table in self.tables(dataset)
 
     def frame(self, dataset: str, sql: str) -> pd.DataFrame:
         with self.connect(dataset) as connection:
