@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
 
 from recsys_assets.storage.history import Event, History
-from recsys_assets.storage.publishing import NoGenerationError, Publisher
+from recsys_assets.storage.publishing import Generation, NoGenerationError, Publisher
 from recsys_assets_tests.graph import World, finished, recsys
 
 SECONDS = 5.0
@@ -23,14 +24,21 @@ def history(tmp_path: Path) -> History:
 
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
-    """Three generations, each a file that holds its number."""
+    """Three generations, each with a table that holds its number."""
     publisher = Publisher(tmp_path / "published", "mine")
     (publisher.folder / "generations").mkdir(parents=True)
     for number in (1, 2, 3):
         staging = publisher.folder / "generations" / "staged"
-        staging.write_text(str(number))
+        with duckdb.connect(str(staging)) as connection:
+            connection.execute(f"create table publication as select {number} as generation")
         publisher.make_current(number, staging, run_id=f"run-{number}")
     return publisher
+
+
+def answer(publisher: Publisher) -> int:
+    with duckdb.connect(str(publisher.current_path), read_only=True) as connection:
+        [(generation,)] = connection.execute("select generation from publication").fetchall()
+    return int(generation)
 
 
 def happened(publisher: Publisher) -> list[tuple[str, int]]:
@@ -104,7 +112,7 @@ def test_an_event_says_what_happened_to_what_and_when() -> None:
 
 def test_the_generation_before_answers_again_and_the_next_number_goes_on(publisher: Publisher) -> None:
     assert publisher.roll_back(reason="bad").number == 2
-    assert publisher.current_path.read_text() == "2"
+    assert answer(publisher) == 2
     assert publisher.current() == publisher.generations()[1]
     assert publisher.next_number() == 4
     assert happened(publisher)[-2:] == [("withdrawn", 3), ("restored", 2)]
@@ -115,7 +123,7 @@ def test_a_withdrawn_generation_is_not_gone_back_to_unless_asked_for(publisher: 
     assert publisher.roll_back().number == 1
     with pytest.raises(NoGenerationError, match="no generation to go back to; kept beside the current: 2, 3"):
         publisher.roll_back()
-    assert publisher.current_path.read_text() == "1"
+    assert answer(publisher) == 1
     assert publisher.roll_back(to=3).number == 3
 
 
@@ -126,7 +134,20 @@ def test_one_cannot_go_back_to_the_current_generation_or_one_that_is_not_kept(
     before = happened(publisher)
     with pytest.raises(NoGenerationError, match=f"no generation {to}; kept beside the current: 1, 2"):
         publisher.roll_back(to=to)
-    assert (publisher.current_path.read_text(), happened(publisher)) == ("3", before)
+    assert (answer(publisher), happened(publisher)) == (3, before)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None])
+def test_a_generation_that_does_not_open_is_gone_back_to_only_if_asked_for(
+    publisher: Publisher, content: bytes | None
+) -> None:
+    path = publisher.generations()[1].path
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert publisher.roll_back().number == 1
+    assert answer(publisher) == 1
+    assert publisher.roll_back(to=2).number == 2
 
 
 def test_a_run_is_answered_with_until_its_generation_is_withdrawn(publisher: Publisher) -> None:
@@ -148,42 +169,77 @@ def twice(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     return copy
 
 
-def damage(world: World) -> None:
-    path = world.data / "published" / "sample.duckdb"
-    path.resolve().chmod(0o644)
-    with duckdb.connect(str(path.resolve())) as connection:
+def damage(path: Path) -> None:
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as connection:
         connection.execute("drop table comparisons")
 
 
-def checked(world: World) -> dg.AssetCheckEvaluation:
-    with world.instance:
-        found = world.check("sample", ["published"]).get_asset_check_evaluations()
-    [evaluation] = [one for one in found if one.check_name == "answers"]
-    return evaluation
+@pytest.fixture
+def damaged_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Damages what is published as soon as it is current, before it is checked; the times when it did."""
+    times: list[float] = []
+    make_current = Publisher.make_current
+
+    def make_current_and_damage(self: Publisher, *arguments: Any, **options: Any) -> Generation:
+        generation = make_current(self, *arguments, **options)
+        damage(generation.path)
+        times.append(time.monotonic())
+        return generation
+
+    monkeypatch.setattr(Publisher, "make_current", make_current_and_damage)
+    return times
 
 
-def test_a_generation_that_fails_its_check_is_withdrawn_within_seconds(twice: World) -> None:
-    damage(twice)
-    started = time.monotonic()
-    found = checked(twice)
-    assert time.monotonic() - started < SECONDS
+def answers(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    [found] = [one for one in result.get_asset_check_evaluations() if one.check_name == "answers"]
+    return found
+
+
+def test_a_generation_that_fails_its_check_is_withdrawn_within_seconds(
+    twice: World, damaged_at: list[float]
+) -> None:
+    with twice.instance:
+        result = twice.run("sample", ["published"])
+    assert time.monotonic() - damaged_at.pop() < SECONDS
+    assert not result.success
+    found = answers(result)
     assert not found.passed
     assert found.description is not None
     assert "comparisons" in found.description
-    assert "generation 2 withdrawn, 1 is current again" in found.description
-    assert twice.published("sample", "select generation from publication") == [(1,)]
+    assert "generation 3 withdrawn, 2 is current again" in found.description
+    assert twice.published("sample", "select generation from publication") == [(2,)]
     publisher = Publisher(twice.data / "published", "sample")
     assert [event.happened for event in publisher.history.events()][-2:] == ["withdrawn", "restored"]
 
 
-def test_with_nothing_to_go_back_to_the_check_fails_and_says_so(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+def test_with_nothing_to_go_back_to_the_generation_stays_but_counts_as_withdrawn(
+    twice: World, damaged_at: list[float]
 ) -> None:
-    copy = finished(tmp_path_factory)[0].copy(tmp_path / "world")
-    damage(copy)
-    found = checked(copy)
+    publisher = Publisher(twice.data / "published", "sample")
+    for number in (1, 2):
+        publisher.history.add("withdrawn", number)
+    with twice.instance:
+        found = answers(twice.run("sample", ["published"]))
+    assert len(damaged_at) == 1
     assert not found.passed
     assert "it stays, for sample has no generation to go back to" in str(found.description)
+    assert twice.published("sample", "select generation from publication") == [(3,)]
+    assert publisher.history.withdrawn() == {1, 2, 3}
+    assert publisher.history.events()[-1].reason.startswith("comparisons")
+
+
+def test_what_another_run_published_fails_the_check_but_is_not_withdrawn(twice: World) -> None:
+    publisher = Publisher(twice.data / "published", "sample")
+    before = happened(publisher)
+    damage(publisher.current_path.resolve())
+    with twice.instance:
+        found = answers(twice.check("sample", ["published"]))
+    assert not found.passed
+    assert "comparisons" in str(found.description)
+    assert "not withdrawn, for this run did not publish it" in str(found.description)
+    assert happened(publisher) == before
+    assert twice.published("sample", "select generation from publication") == [(2,)]
 
 
 # The commands.

@@ -18,7 +18,8 @@ contracts = [contract_check(dg.AssetKey(name)) for name in ("recommendations", "
 def answers(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """The stable path opens read-only, has every table with its rows, and every table and column a comment.
 
-    If not, the generation is withdrawn: the one before it answers again.
+    If not, and if this run published the generation, it is withdrawn: the one before it answers again. What another run
+    published may only be older than today's contracts: it stays.
     """
     publisher = Publisher(project.folder / "published", partition_of(context))
     faults = _faults(publisher.current_path)
@@ -39,8 +40,14 @@ def _faults(path: Path) -> list[str]:
 
 def _withdraw(publisher: Publisher, run_id: str, reason: str) -> str:
     current = publisher.current()
+    if not publisher.answers_with(run_id):
+        return (
+            "not withdrawn, for this run did not publish it: publish anew, or go back with `recsys rollback`"
+        )
     try:
         restored = publisher.roll_back(run_id=run_id, reason=reason)
     except NoGenerationError as error:
+        if current:
+            publisher.history.add("withdrawn", current.number, run_id=run_id, reason=reason)
         return f"it stays, for {error}"
     return f"generation {current.number if current else '?'} withdrawn, {restored.number} is current again"
