@@ -129,6 +129,25 @@ def test_of_generations_that_stayed_though_withdrawn_the_last_is_kept(
     assert numbers(publisher) == [2, 3]
 
 
+@pytest.mark.parametrize("file", ["path", "learned"])
+def test_an_older_generation_that_cannot_be_read_goes_where_users_are_forgotten(
+    publisher: Publisher, warehouse: Path, file: str
+) -> None:
+    for _ in range(3):
+        publish(publisher, warehouse)
+    damaged: Path = getattr(publisher.generations()[1], file)
+    damaged.unlink(missing_ok=True)
+    damaged.write_bytes(b"")
+    publisher.forget(frozenset())
+    assert numbers(publisher) == [1, 2, 3]
+    publisher.forget({7})
+    assert numbers(publisher) == [1, 3]
+    last = publisher.history.events()[-1]
+    assert (last.happened, last.generation) == ("removed", 2)
+    assert last.reason.startswith("it can't be read")
+    assert not damaged.exists()
+
+
 def test_the_link_moves_with_its_folder(publisher: Publisher, warehouse: Path, tmp_path: Path) -> None:
     publish(publisher, warehouse)
     moved = Publisher(publisher.folder.rename(tmp_path / "moved"), "mine")

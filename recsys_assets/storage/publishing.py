@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,18 @@ from recsys_assets.storage.history import History
 from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
-__all__ = ["GENERATIONS_KEPT", "Generation", "NoGenerationError", "Publisher", "published_faults"]
+__all__ = [
+    "GENERATIONS_KEPT",
+    "UNREADABLE",
+    "Generation",
+    "NoGenerationError",
+    "Publisher",
+    "published_faults",
+]
 
 GENERATIONS_KEPT = 3
+UNREADABLE = (duckdb.Error, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
+"""What DuckDB and NumPy raise on a generation that is damaged, or that another version of the code wrote."""
 
 
 class NoGenerationError(LookupError):
@@ -155,11 +165,11 @@ class Publisher:
         return generation
 
     def forget(self, user_ids: Set[int]) -> None:
-        """Remove the generations, but for the current one, that name one of these users."""
-        for old in self.generations():
-            if user_ids and old != self.current() and old.names(user_ids):
+        """Remove the generations, but for the current one, that name one of these users, or can't be read to tell."""
+        for old in self.generations() if user_ids else ():
+            if old != self.current() and (reason := _why_forgotten(old, user_ids)):
                 old.remove()
-                self.history.add("removed", old.number, reason="it named a user who is forgotten")
+                self.history.add("removed", old.number, reason=reason)
 
     def point_at(self, generation: Generation) -> None:
         """Make a generation the one that the stable path answers with."""
@@ -221,6 +231,13 @@ class Publisher:
                 learned.fullmatch(path.name) and not path.with_suffix(".duckdb").exists()
             ):
                 path.unlink()
+
+
+def _why_forgotten(generation: Generation, user_ids: Set[int]) -> str:
+    try:
+        return "it named a user who is forgotten" if generation.names(user_ids) else ""
+    except UNREADABLE as error:
+        return f"it can't be read, so that it may name a user who is forgotten: {error}"
 
 
 def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
