@@ -65,27 +65,41 @@ def tables(**over):
     } | over
 
 
+REPRODUCED = ["reproduced", "not meaningful", "reproduced", "not meaningful"]
+
+
 def test_figures_as_published_are_reproduced_and_a_cosine_is_never_meaningful():
-    assert judged()["verdict"].tolist() == ["reproduced"] * 3 + ["not meaningful"]
+    assert judged()["verdict"].tolist() == REPRODUCED
 
 
-@pytest.mark.parametrize(
-    ("place", "other"), [(0, {"n_columns": 200}), (1, {"explained": 0.2}), (2, {"silhouette": 0.1})]
-)
+@pytest.mark.parametrize("explained", [0.2558, 0.2])
+def test_a_figure_that_a_setting_was_chosen_to_meet_is_not_meaningful_met_or_not(explained):
+    figures = made_figures(explained=explained)
+    claim = judged(figures).iloc[1]
+    assert (claim["verdict"], claim["measured"]) == (
+        "not meaningful",
+        f"{explained:.2%} with the published settings",
+    )
+    assert "was chosen to come near this figure" in claim["why"]
+    figures.loc[len(figures)] = ("chosen", "explained_share", 0, 0.1234, None)
+    assert "it is 12.34%" in judged(figures)["why"][1]
+
+
+@pytest.mark.parametrize(("place", "other"), [(0, {"n_columns": 200}), (2, {"silhouette": 0.1})])
 def test_a_figure_that_is_off_is_not_reproduced(place, other):
     verdicts = judged(made_figures(**other))["verdict"].tolist()
-    assert verdicts[place] == "not reproduced"
-    assert verdicts.count("reproduced") == 2
+    assert verdicts == [*REPRODUCED[:place], "not reproduced", *REPRODUCED[place + 1 :]]
 
 
 def test_the_claimed_number_of_clusters_is_set_beside_the_others():
     assert "1 of the 1 other numbers" in judged()["why"][2]
+    assert "chosen by another claim" in judged()["why"][2]
 
 
-def test_a_published_figure_that_is_missing_is_not_reproduced():
+def test_a_figure_that_was_not_measured_is_not_judged():
     figures = made_figures()
     without = figures[~((figures["name"] == "silhouette") & (figures["k"] == 10))]
-    assert judged(without)["verdict"][2] == "not reproduced"
+    assert judged(without)["verdict"].tolist() == [*REPRODUCED[:2], REPRODUCED[3]]
 
 
 def test_of_other_movies_the_claims_say_nothing():
@@ -102,7 +116,7 @@ def test_the_claimed_similarity_is_set_beside_what_users_like():
 
 
 def test_where_nobody_can_judge_the_claim_says_so():
-    assert "too few users" in judged(of=made_relevance()[:0]).iloc[-1]["why"]
+    assert "too few users like" in judged(of=made_relevance()[:0]).iloc[-1]["why"]
     assert "an unknown number" in judged(of=made_relevance(content_global_near=np.nan)).iloc[-1]["why"]
 
 

@@ -35,10 +35,10 @@ _TONES: Final = {"reproduced": "good", "not reproduced": "bad"}
 
 _LIFT_NOTE: Final = (
     "Lift: how often users like both movies of a pair, over how often they would if likes were independent, summed "
-    "over pairs. Active users like much of everything, so that any two movies lift above 1: what counts is the ratio "
-    "to random movies that share a genre. Content learns nothing from ratings. Collaborative neighbours learn from "
-    "other users than those who judge; they are popular movies, of which many like any other too, so that their lift "
-    "can't be high. Intervals resample users."
+    "over pairs, among all users of a fold, whether or not they rated both. Active users like much of everything, so "
+    "that any two movies lift above 1: what counts is the ratio to random movies that share a genre. Content learns "
+    "nothing from ratings. Collaborative neighbours learn from other users than those who judge; they are popular "
+    "movies, of which many like any other too, so that their lift can't be high. Intervals resample users."
 )
 _PRECISION_NOTE: Final = (
     "Precision: share of a movie's neighbours that are among the movies most co-liked with it by the judging users, by "
@@ -48,7 +48,8 @@ _CLUSTERS_NOTE: Final = (
     "Two questions about clusters: whether movies of one cluster are liked together (same cluster, against 10 "
     "clusters), and what the nearest movies lose when only those of the own cluster may be listed (content cluster). "
     "More clusters are more alike inside, and leave more near movies outside. Their number was chosen by silhouette "
-    "and stability of the vectors; none of these figures chose anything."
+    "and stability of the vectors; these figures chose no number of clusters. Lift over the same genre decides which "
+    "version of the engine serves."
 )
 _RECALL_NOTE: Final = "Share of a movie's k nearest in the whole catalogue that the search finds."
 

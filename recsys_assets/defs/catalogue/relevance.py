@@ -1,4 +1,4 @@
-"""Do people like a movie's neighbours too? Judged by the users who rated both."""
+"""Do people like a movie's neighbours too? Judged by likes of both among all users of a fold, who rated both or not."""
 
 import dagster as dg
 import numpy as np
