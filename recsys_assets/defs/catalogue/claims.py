@@ -68,13 +68,6 @@ def claims(
         why=f"Columns: {size['n_text']} components, {size['n_genres']} genres, {size['n_numbers']} numbers.",
     )
     explained = f"{published['explained_share', 0]:.2%} with the published settings"
-    silhouette = float(by_k.get(K, math.nan))
-    silhouette_judged = _verdict(
-        size["n_movies"],
-        equal=abs(silhouette / SILHOUETTE - 1) <= TOLERANCE,
-        why=f"{int((by_k > silhouette).sum())} of the {len(by_k) - 1} other numbers of clusters tried have a higher "
-        "one. The vectors depend on how many terms are kept, which was not published and was chosen by another claim.",
-    )
     return [
         ("feature matrix", str(SHAPE), str(shape), *shape_judged),
         (
@@ -84,14 +77,21 @@ def claims(
             NOT_MEANINGFUL,
             _of_explained(figures, size["n_movies"]),
         ),
-        (
-            f"silhouette of {K} clusters",
-            f"{SILHOUETTE:.4f}",
-            f"{silhouette:.4f} with the published settings",
-            *silhouette_judged,
-        ),
+        *([_of_silhouette(by_k, size["n_movies"])] if K in by_k else []),
         _of_similarity(relevance, n_neighbours, share_near),
     ]
+
+
+def _of_silhouette(by_k: "pd.Series[float]", n_movies: int) -> Claim:
+    value = by_k[K]
+    verdict = _verdict(
+        n_movies,
+        equal=abs(value / SILHOUETTE - 1) <= TOLERANCE,
+        why=f"{int((by_k > value).sum())} of the {len(by_k) - 1} other numbers of clusters tried have a higher "
+        "one. The vectors depend on how many terms are kept, which was not published and was chosen by another claim.",
+    )
+    measured = f"{value:.4f} with the published settings"
+    return (f"silhouette of {K} clusters", f"{SILHOUETTE:.4f}", measured, *verdict)
 
 
 def _of_explained(figures: pd.DataFrame, n_movies: int) -> str:

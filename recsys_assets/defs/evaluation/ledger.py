@@ -223,7 +223,7 @@ CLAIMS: Final = (
         A,
         "Like probability of top picks",
         "> 90 %",
-        f"select avg((score > 0.9)::int) as above, avg(score) as mean {_TOP_PICKS}",
+        f"select avg((score > 0.9)::int) as above, avg(score) as mean {_TOP_PICKS} having count(*) > 0",
         _as_judged,
         FULL,
         needs="like_claims",
@@ -235,7 +235,8 @@ CLAIMS: Final = (
         "Share of top picks that are liked",
         "65–75 %",
         "select avg((rating >= 4)::int) as liked, count(*) as n from holdout_recommendations "
-        "join holdout using (user_id, movie_id) where part = 'test' and strategy = 'cluster_hybrid' and rank <= 10",
+        "join holdout using (user_id, movie_id) where part = 'test' and strategy = 'cluster_hybrid' and rank <= 10 "
+        "having count(*) > 0",
         _as_judged,
         FULL,
         needs="like_claims",
