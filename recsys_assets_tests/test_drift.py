@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from scipy.stats import chi2
 
+from recsys_assets.algorithms import drift as module
 from recsys_assets.algorithms.drift import (
     DRIFTED,
     STABLE,
@@ -24,14 +24,14 @@ from recsys_assets.algorithms.drift import (
     list_ndcg,
     measure_lists,
     measure_ratings,
-    new_ratings,
     population_stability_index,
+    sample_users,
 )
 from recsys_assets.algorithms.interactions import Interactions, build_interactions
 from recsys_assets.algorithms.metrics import ranking_metrics
 
 THRESHOLDS = {"psi_max": 0.1, "mean_shift_max": 0.2, "new_users_max": 0.2, "new_movies_max": 0.1}
-SURE = {"min_counted": 20, "confidence": 0.99, "n_draws": 200}
+SURE = {"min_counted": 20, "confidence": 0.99, "n_draws": 200, "max_rows": 200_000}
 N_BATCHES = 200
 FALSE_ALARMS = 0.05
 """At most so many batches in which nothing has changed may ask for a refresh."""
@@ -116,31 +116,6 @@ def test_bins_that_do_not_fit_are_refused() -> None:
         population_stability_index([1, 2, 3], [1, 2])
 
 
-# What is new.
-
-
-def test_new_is_what_was_not_learned_and_what_was_given_other_stars() -> None:
-    learned = build_interactions(
-        np.array([1, 1, 2]),
-        np.array([7, 8, 7]),
-        np.array([4, 3, 5], np.float32),
-        user_ids=np.array([1, 2]),
-        item_ids=np.array([7, 8, 9]),
-    )
-    user_ids, item_ids = np.array([1, 1, 1, 2, 3, 2]), np.array([7, 8, 9, 7, 7, 10])
-    new, pair = new_ratings(learned, user_ids, item_ids, [4, 2, 4, 5, 5, 1])
-    assert new.tolist() == [False, True, True, False, True, True]
-    assert pair.tolist() == [False, False, True, False, True, True]
-
-
-def test_of_nothing_learned_everything_is_new() -> None:
-    nothing = Interactions(
-        np.array([], np.int64), np.array([], np.int64), csr_matrix((0, 0), dtype=np.float32)
-    )
-    new, pair = new_ratings(nothing, np.array([1]), np.array([2]), [3.0])
-    assert new.all() and pair.all()
-
-
 # Drawing.
 
 
@@ -149,7 +124,7 @@ def test_a_drawn_batch_has_as_many_rows_of_the_same_user_where_there_are_so_many
     old_users = np.array([5, 5, 5, 6, 6, 7])
     old, new = group_rows(old_users, rng=rng), group_rows(np.array([6, 6, 6, 5, 9, 9]), rng=rng)
     strangers = set()
-    for row, for_user in draw_batches(old, new, n_draws=50, rng=rng):
+    for row, for_user in draw_batches(old, new, n_draws=50, max_rows=100, rng=rng):
         drawn = [sorted(old_users[row[for_user == user]].tolist()) for user in range(3)]
         assert drawn[0] == [5]
         assert drawn[1] == [6, 6]  # user 6 has two old rows for three new ones
@@ -166,6 +141,47 @@ def test_row_order_and_the_same_seed_give_the_same_rows_by_user() -> None:
     assert users[rows.order].tolist() == [1, 1, 2, 3, 3]
     assert rows.sizes.tolist() == [2, 1, 2]
     assert rows.order.tolist() == group_rows(users, rng=np.random.default_rng(0)).order.tolist()
+
+
+@pytest.mark.parametrize("max_rows", [1, 3, 50, 99, 100, 1000])
+def test_a_sample_has_whole_users_and_not_too_many_rows(max_rows: int) -> None:
+    sizes = np.random.default_rng(0).multinomial(100, np.full(20, 0.05))
+    users = sample_users(sizes, max_rows=max_rows, rng=np.random.default_rng(2))
+    assert len(set(users.tolist())) == users.size > 0
+    assert sizes[users].sum() <= max_rows or users.size == 1
+    assert (users.size == 20) == (max_rows >= 100)
+
+
+def test_drawn_batches_are_no_larger_than_asked_for_and_each_like_other_users() -> None:
+    users = np.repeat(np.arange(10), 5)
+    rng = np.random.default_rng(3)
+    old, new = group_rows(users, rng=rng), group_rows(users, rng=rng)
+    drawn = [
+        (users[row], for_user) for row, for_user in draw_batches(old, new, n_draws=50, max_rows=17, rng=rng)
+    ]
+    assert all(for_user.size == 15 and (user == for_user).all() for user, for_user in drawn)
+    assert set(np.concatenate([for_user for _, for_user in drawn]).tolist()) == set(range(10))
+
+
+def test_of_too_few_new_ratings_no_learned_row_is_touched(
+    learned: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "group_rows", None)
+    new = tuple(part[:49] for part in batch(learned, np.random.default_rng(7), n_users=20))
+    assert measured(learned, new)["rating_psi"].verdict == TOO_FEW  # type: ignore[arg-type]
+
+
+def test_a_large_batch_is_measured_whole_and_its_chance_drawn_like_a_sample(learned: Interactions) -> None:
+    new = batch(learned, np.random.default_rng(13), n_users=200)
+    sure = THRESHOLDS | SURE
+    whole, sampled = (
+        measure_ratings(learned, *new, **{**sure, "max_rows": max_rows}, min_ratings=50, seed=0)
+        for max_rows in (200_000, 300)
+    )
+    for name in ("rating_psi", "mean_rating_shift"):
+        assert sampled[name].value == whole[name].value
+        assert sampled[name].chance_high > whole[name].chance_high
+        assert sampled[name].verdict == whole[name].verdict == STABLE
 
 
 def test_ndcg_of_rows_is_that_of_lists() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import numpy as np
 import pytest
 
+from recsys_assets.algorithms.interactions import build_interactions
 from recsys_assets.definitions import defs
-from recsys_assets.defs.drift.assets import MEASURES
+from recsys_assets.defs.drift.assets import MEASURES, _new_ratings
 from recsys_assets.report.drift import star_shares
 from recsys_assets.storage.publishing import Publisher
+from recsys_assets.storage.warehouse import Warehouse
 from recsys_assets_tests.graph import World, downstream, every_check, finished, slow
 
 SENSORS = {sensor.name: sensor for sensor in defs().sensors or []}
@@ -118,6 +122,65 @@ def test_lists_that_miss_what_users_like_now_are_noticed(copy: World) -> None:
     assert n_new > 100
     assert value is not None
     assert 0.25 < value <= 1
+
+
+def unreadable(world: World) -> dict[str, Callable[[], None]]:
+    """Ways in which the current publication may not tell what it was made of."""
+    current = Publisher(world.data / "published", "sample").current()
+    assert current is not None
+
+    def replace(path: Path, content: bytes) -> None:
+        path.unlink()
+        path.write_bytes(content)
+
+    def save_other_fields() -> None:
+        current.learned.unlink()
+        np.savez(current.learned, ids=np.arange(3))
+
+    def drop_lists() -> None:
+        current.path.chmod(0o644)
+        with duckdb.connect(str(current.path)) as connection:
+            connection.execute("drop table holdout_recommendations")
+
+    return {
+        "empty arrays": lambda: replace(current.learned, b""),
+        "no archive": lambda: replace(current.learned, b"PK\x03\x04 and no more"),
+        "other fields": save_other_fields,
+        "no database": lambda: replace(current.path, b"no database"),
+        "a table less": drop_lists,
+    }
+
+
+@pytest.mark.parametrize("way", ["empty arrays", "no archive", "other fields", "no database", "a table less"])
+def test_a_publication_that_cannot_be_read_says_nothing_and_blocks_nothing(copy: World, way: str) -> None:
+    drop(copy, n_users=60, shift=-1.0)
+    unreadable(copy)[way]()
+    result = copy.run("sample", MEASURED)
+    assert result.success
+    assert table(copy) == dict.fromkeys(MEASURES, (None, 0, "too few"))
+    [event] = [
+        one for one in result.get_asset_materialization_events() if one.asset_key == dg.AssetKey("drift")
+    ]
+    assert event.materialization.metadata["against_generation"].value == 0
+    warned = [
+        one.user_message for one in copy.instance.all_logs(result.run_id) if one.level == logging.WARNING
+    ]
+    assert any("Nothing is compared: generation 1 can't be read" in message for message in warned)
+
+
+def test_new_is_what_was_not_learned_and_what_was_given_other_stars(tmp_path: Path) -> None:
+    learned = build_interactions(
+        [1, 1, 2], [7, 8, 7], np.array([4, 3, 5], np.float32), user_ids=[1, 2], item_ids=[7, 8, 9]
+    )
+    warehouse = Warehouse(tmp_path)
+    rows = "(1, 7, 4), (1, 8, 2), (1, 9, 4), (2, 7, 5), (3, 7, 5), (2, 10, 1)"
+    with warehouse.connect("mine") as connection:
+        connection.execute(f"create table ratings as from (values {rows}) as t(user_id, movie_id, rating)")
+    new = _new_ratings(warehouse, "mine", learned)
+    found = list(zip(new["user_id"], new["movie_id"], new["is_new_pair"], strict=True))
+    assert found == [(1, 8, False), (1, 9, True), (2, 10, True), (3, 7, True)]
+    nobody = build_interactions([], [], np.array([], np.float32), user_ids=[], item_ids=[])
+    assert _new_ratings(warehouse, "mine", nobody).empty
 
 
 def test_a_warning_holds_nothing_back(copy: World) -> None:

@@ -2,7 +2,8 @@
 
 A batch of ratings comes from few people, each of whom rates in their own way, so that it differs from the whole even
 if nothing has changed. What chance explains is found by drawing batches like the new one from the old rows: for each
-user of the new batch as many rows, of the same user if they are known, else of a random one.
+user of the new batch as many rows, of the same user if they are known, else of a random one. Of a large batch, samples
+of its users stand for all: chance then reaches a little further, and the verdict errs on the side of ``stable``.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ __all__ = [
     "list_ndcg",
     "measure_lists",
     "measure_ratings",
-    "new_ratings",
     "population_stability_index",
+    "sample_users",
 ]
 
 DRIFTED, STABLE, TOO_FEW = "drifted", "stable", "too few"
@@ -98,24 +99,6 @@ class Drift:
     verdict: str
 
 
-def new_ratings(
-    learned: Interactions, user_ids: NDArray[np.int64], item_ids: NDArray[np.int64], rating: ArrayLike
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Mark the ratings that were not learned from: other pairs, and pairs that were given other stars since.
-
-    Returns
-    -------
-    shape (n_ratings,) each: whether the rating is new, and whether its pair is
-    """
-    known_user, user = _places(learned.user_ids, user_ids)
-    known_item, item = _places(learned.item_ids, item_ids)
-    before = np.zeros(user_ids.size, dtype=np.float32)
-    known = known_user & known_item
-    if known.any():
-        before[known] = np.asarray(learned.ratings[user[known], item[known]]).ravel()
-    return before != np.asarray(rating, dtype=np.float32), before == 0
-
-
 def population_stability_index(learned: ArrayLike, new: ArrayLike) -> Floats:
     """Return PSI = Σ_b (q_b − p_b) ln(q_b / p_b) of two distributions over bins, given as counts.
 
@@ -157,13 +140,27 @@ def group_rows(user_ids: NDArray[np.int64], *, rng: np.random.Generator) -> Rows
     return Rows(users, np.append(first, user_ids.size).astype(np.int64), order.astype(np.int64))
 
 
+def sample_users(sizes: NDArray[np.int64], *, max_rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Choose users at random as long as their rows are ``max_rows`` at most, but one at least; all if all are.
+
+    Parameters
+    ----------
+    sizes : shape (n_users,), rows of each
+    """
+    if sizes.sum() <= max_rows:
+        return np.arange(sizes.size)
+    users = rng.permutation(sizes.size)
+    return users[: max(1, int(np.searchsorted(np.cumsum(sizes[users]), max_rows, side="right")))]
+
+
 def draw_batches(
-    old: Rows, new: Rows, *, n_draws: int, rng: np.random.Generator
+    old: Rows, new: Rows, *, n_draws: int, max_rows: int, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Draw batches like the new one from the old rows.
 
     For each user of the new batch, an old user: the same one if there are rows of them, else any. Of that user as many
     rows as the new batch has, side by side in their shuffled order from a random place on; all where they have fewer.
+    If the new batch has more than ``max_rows`` rows, each drawn one is like another sample of its users.
 
     Yields
     ------
@@ -179,14 +176,15 @@ def draw_batches(
         raise ValueError("there are no old rows to draw from; compare with ratings that were learned from")
     known, place = _places(old.user_ids, new.user_ids)
     for _ in range(n_draws):
-        chosen = np.where(known, place, rng.integers(old.user_ids.size, size=place.size))
+        users = sample_users(new.sizes, max_rows=max_rows, rng=rng)
+        chosen = np.where(known[users], place[users], rng.integers(old.user_ids.size, size=users.size))
         available = old.sizes[chosen]
-        taken = np.minimum(new.sizes, available)
-        for_user = np.repeat(np.arange(taken.size), taken)
-        nth = np.arange(for_user.size) - np.repeat(np.cumsum(taken) - taken, taken)
+        taken = np.minimum(new.sizes[users], available)
+        nth_user = np.repeat(np.arange(users.size), taken)
+        nth = np.arange(nth_user.size) - np.repeat(np.cumsum(taken) - taken, taken)
         offset = rng.integers(available)
-        row = old.starts[chosen][for_user] + (offset[for_user] + nth) % available[for_user]
-        yield old.order[row], for_user
+        row = old.starts[chosen][nth_user] + (offset[nth_user] + nth) % available[nth_user]
+        yield old.order[row], users[nth_user]
 
 
 def list_ndcg(
@@ -254,6 +252,7 @@ def measure_ratings(
     min_counted: int,
     confidence: float,
     n_draws: int,
+    max_rows: int,
     seed: int,
 ) -> dict[str, Drift]:
     """Measure new ratings against those that were learned from.
@@ -261,29 +260,25 @@ def measure_ratings(
     ``rating_psi`` is the population stability index of the stars, ``mean_rating_shift`` the mean of the new ones − that
     of the learned, ``new_user_share`` the share of the users who rated, and ``new_movie_share`` that of the movies that
     were rated, of whom no rating was learned. The shares' chance is that of a true share as large as the threshold.
+    With fewer than ``min_ratings`` new ratings, nothing is drawn.
 
     Parameters
     ----------
     user_ids, item_ids, rating : shape (n_new,) each
+    max_rows : of more new ratings, batches are drawn like samples of their users with so many; values are those of all
     """
     rng = np.random.default_rng(seed)
-    values, bins = STARS, STARS.size
     stars_learned = count_stars(learned.ratings.data)
-    old = group_rows(np.repeat(learned.user_ids, np.diff(learned.ratings.indptr)), rng=rng)
-    new = group_rows(user_ids, rng=rng)
-    drawn = np.array(
-        [
-            count_stars(learned.ratings.data[row])
-            for row, _ in draw_batches(old, new, n_draws=n_draws, rng=rng)
-        ]
-        if rating.size >= min_ratings
-        else np.zeros((0, bins))
-    )
+    n_learned = np.diff(learned.ratings.indptr)
+    drawn = np.zeros((0, STARS.size))
+    if rating.size >= min_ratings:
+        old = group_rows(np.repeat(learned.user_ids, n_learned), rng=rng)
+        new = group_rows(user_ids, rng=rng)
+        batches = draw_batches(old, new, n_draws=n_draws, max_rows=max_rows, rng=rng)
+        drawn = np.array([count_stars(learned.ratings.data[row]) for row, _ in batches])
 
-    def shift(counts: NDArray[np.integer]) -> Floats:
-        return np.asarray(
-            counts @ values / counts.sum(axis=-1) - stars_learned @ values / stars_learned.sum()
-        )
+    def shift(counts: NDArray[np.integer] | Floats) -> Floats:
+        return np.asarray(counts @ STARS / counts.sum(axis=-1) - stars_learned @ STARS / stars_learned.sum())
 
     def share(ids: NDArray[np.int64], known: NDArray[np.int64], threshold: float) -> Drift:
         found = np.unique(ids)
@@ -316,7 +311,7 @@ def measure_ratings(
             min_new=min_ratings,
             two_sided=True,
         ),
-        "new_user_share": share(user_ids, old.user_ids, new_users_max),
+        "new_user_share": share(user_ids, learned.user_ids[n_learned > 0], new_users_max),
         "new_movie_share": share(item_ids, learned.item_ids[learned.item_activity()[0] > 0], new_movies_max),
     }
 
@@ -330,13 +325,15 @@ def measure_lists(
     min_counted: int,
     confidence: float,
     n_draws: int,
+    max_rows: int,
     seed: int,
 ) -> Drift:
     """Measure how much of their NDCG published lists have lost on ratings that came after them.
 
     ``1 − NDCG / expected NDCG``, where the expected one is the mean over batches like the new one that are drawn from
     the rows on which the lists were judged before they were published. NDCG depends on how many ratings a user is
-    judged by, which such batches share with the new one.
+    judged by, which such batches share with the new one. Of more than ``max_rows`` new rows, they are drawn like
+    samples of the users with so many.
     """
     rng = np.random.default_rng(seed)
     groups, before = group_rows(new.user_ids, rng=rng), group_rows(old.user_ids, rng=rng)
@@ -348,11 +345,10 @@ def measure_lists(
 
     n_counted = np.unique(new.user_ids[new.liked]).size
     enough = n_counted >= min_counted and old.user_ids.size > 0
-    drawn = np.array(
-        [ndcg(old, *batch) for batch in draw_batches(before, groups, n_draws=n_draws, rng=rng)]
-        if enough
-        else []
-    )
+    drawn = np.array([])
+    if enough:
+        batches = draw_batches(before, groups, n_draws=n_draws, max_rows=max_rows, rng=rng)
+        drawn = np.array([ndcg(old, *batch) for batch in batches])
     expected = float(np.nanmean(drawn)) if enough else 0.0
     lost = 1 - ndcg(new, groups.order, user) / expected if expected > 0 else float("nan")
     return judge_drift(

@@ -47,7 +47,8 @@ def load_artifact(path: Path, kind: type[T]) -> T:
     ValueError
         If the file holds other fields than ``kind``: it was written by another version of the code.
     """
-    with np.load(path, allow_pickle=False) as stored:
+    # NumPy leaves a path's file open where it is no archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     try:
         return from_arrays(kind, arrays)

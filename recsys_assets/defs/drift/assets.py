@@ -1,7 +1,7 @@
 """New ratings against those that the current publication was made of, and its lists against what came after them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import dagster as dg
 import duckdb
@@ -17,7 +17,6 @@ from recsys_assets.algorithms.drift import (
     count_stars,
     measure_lists,
     measure_ratings,
-    new_ratings,
 )
 from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.contracts import TABLES
@@ -29,7 +28,8 @@ from recsys_assets.report.drift import star_shares
 from recsys_assets.report.plots import markdown_image
 from recsys_assets.report.style import markdown_table
 from recsys_assets.storage.arrays import load_artifact
-from recsys_assets.storage.publishing import Generation, Publisher
+from recsys_assets.storage.publishing import UNREADABLE, Generation, Publisher
+from recsys_assets.storage.warehouse import Warehouse
 
 MEASURES = {
     "rating_psi": "population stability index of the stars of new ratings against those learned from",
@@ -41,6 +41,21 @@ MEASURES = {
 _NOTHING = Interactions(
     np.array([], np.int64), np.array([], np.int64), csr_matrix(np.zeros((0, 0), np.float32))
 )
+_NOBODY = Judged(np.array([], np.int64), np.array([], np.int64), np.array([], bool))
+
+
+class UntoldError(LookupError):
+    """A publication can't be read, or not by this version: it doesn't tell what it was made of."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the current publication was made of and listed, and what came after it."""
+
+    learned: Interactions
+    new: pd.DataFrame
+    judged_before: Judged
+    judged_new: Judged
 
 
 class DriftConfig(LikeConfig):
@@ -61,6 +76,11 @@ class DriftConfig(LikeConfig):
         0.99, gt=0, lt=1, description="share of unchanged batches that is called chance"
     )
     n_draws: int = Field(1000, ge=100, description="batches that are drawn to know what chance does")
+    max_rows: int = Field(
+        200_000,
+        ge=1000,
+        description="of more new ratings, batches are drawn like samples of their users with so many",
+    )
     seed: int = Field(0, ge=0, description="seed of the draws")
 
 
@@ -76,19 +96,14 @@ def drift(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     dataset = partition_of(context)
     current = Publisher(project.folder / "published", dataset).current()
-    learned = _learned(current)
-    ratings = project.warehouse.frame(
-        dataset, "select user_id, movie_id, rating from ratings order by user_id, movie_id"
-    )
-    columns = (ratings[name].to_numpy() for name in ("user_id", "movie_id", "rating"))
-    # Nothing is new to nobody: what came before the first publication has not drifted.
-    is_new, is_new_pair = (
-        new_ratings(learned, *columns) if learned.n_users else np.zeros((2, len(ratings)), bool)
-    )
-    new = ratings[is_new]
-    measured = _measure(config, learned, new) | {
-        "ndcg_lost": _measure_lists(config, current, ratings[is_new & is_new_pair])
-    }
+    try:
+        compared = _compare(config, project.warehouse, dataset, current)
+    except UntoldError as error:
+        context.log.warning(f"Nothing is compared: {error}")
+        current = None
+        compared = _compare(config, project.warehouse, dataset, current)
+    learned, new = compared.learned, compared.new
+    measured = _measure(config, learned, new) | {"ndcg_lost": _measure_lists(config, compared)}
     table = _table(measured)
     drifted = table.loc[table["verdict"] == "drifted", "measure"].tolist()
     counts = (STARS, count_stars(learned.ratings.data), count_stars(new["rating"].to_numpy()))
@@ -105,10 +120,57 @@ def drift(
     )
 
 
+def _compare(config: DriftConfig, warehouse: Warehouse, dataset: str, current: Generation | None) -> Compared:
+    """Read the publication and find what is new to it.
+
+    Raises
+    ------
+    UntoldError
+        If the publication can't be read.
+    """
+    try:
+        learned = _learned(current)
+    except UNREADABLE as error:
+        raise _untold(current, error) from error
+    new = _new_ratings(warehouse, dataset, learned)
+    try:
+        return Compared(learned, new, *_judged(config, current, new[new["is_new_pair"]]))
+    except UNREADABLE as error:
+        raise _untold(current, error) from error
+
+
+def _untold(current: Generation | None, error: Exception) -> UntoldError:
+    return UntoldError(f"generation {current.number if current else 0} can't be read: {error}")
+
+
 def _learned(current: Generation | None) -> Interactions:
     """The ratings that the current publication was made of; none where there is none, or where it doesn't tell."""
     known = current is not None and current.learned.exists()
     return load_artifact(current.learned, Interactions) if known else _NOTHING  # type: ignore[union-attr]
+
+
+def _new_ratings(warehouse: Warehouse, dataset: str, learned: Interactions) -> pd.DataFrame:
+    """The ratings that were not learned from: other pairs, and pairs that were given other stars since.
+
+    Nothing is new to nobody: what came before the first publication has not drifted.
+    """
+    known = learned.ratings.tocoo()
+    before = {
+        "user_id": learned.user_ids[known.row],
+        "movie_id": learned.item_ids[known.col],
+        "rating": known.data,
+    }
+    with warehouse.connect(dataset) as connection:
+        connection.register("learned", pd.DataFrame(before))
+        return connection.execute(
+            """
+            select user_id, movie_id, ratings.rating, learned.rating is null as is_new_pair
+            from ratings left join learned using (user_id, movie_id)
+            where $any_learned and ratings.rating::float is distinct from learned.rating::float
+            order by user_id, movie_id
+            """,
+            {"any_learned": learned.n_users > 0},
+        ).df()
 
 
 def _measure(config: DriftConfig, learned: Interactions, new: pd.DataFrame) -> dict[str, Drift]:
@@ -125,20 +187,21 @@ def _measure(config: DriftConfig, learned: Interactions, new: pd.DataFrame) -> d
         min_counted=config.min_counted,
         confidence=config.confidence,
         n_draws=config.n_draws,
+        max_rows=config.max_rows,
         seed=config.seed,
     )
 
 
-def _measure_lists(config: DriftConfig, current: Generation | None, new: pd.DataFrame) -> Drift:
-    before, after = _judged(config, current, new)
+def _measure_lists(config: DriftConfig, compared: Compared) -> Drift:
     return measure_lists(
-        before,
-        after,
+        compared.judged_before,
+        compared.judged_new,
         k=config.k,
         lost_max=config.ndcg_lost_max,
         min_counted=config.min_counted,
         confidence=config.confidence,
         n_draws=config.n_draws,
+        max_rows=config.max_rows,
         seed=config.seed,
     )
 
@@ -149,8 +212,7 @@ def _judged(config: DriftConfig, current: Generation | None, new: pd.DataFrame) 
     Users without a list had none to lose.
     """
     if current is None or new.empty:
-        nobody = Judged(*(np.array([], dtype) for dtype in (np.int64, np.int64, bool)))
-        return nobody, nobody
+        return _NOBODY, _NOBODY
     with duckdb.connect(str(current.path), read_only=True) as connection:
         connection.register("new", new)
         return (
