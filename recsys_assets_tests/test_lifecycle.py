@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from recsys_assets.algorithms.catalogue.ward import CatalogueClusters
 from recsys_assets.contracts import TABLES
 from recsys_assets.definitions import defs
 from recsys_assets.defs.lifecycle.promotion import decide_promotion, engine_figures
-from recsys_assets.defs.lifecycle.store import model_registry
+from recsys_assets.defs.lifecycle.store import model_registry, store_name
 from recsys_assets.defs.resources import build_resources
 from recsys_assets.partitions import DATASETS
 from recsys_assets.storage.arrays import load_artifact
@@ -150,7 +151,9 @@ class Lab:
     data: Path
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
-    def run(self, vectors: np.ndarray[Any, Any] = VECTORS, **figures: float) -> dg.ExecuteInProcessResult:
+    def run(
+        self, vectors: np.ndarray[Any, Any] = VECTORS, *, only: str | None = None, **figures: float
+    ) -> dg.ExecuteInProcessResult:
         """Make the versions, the decision and the lists of these vectors and figures, with their checks."""
         ours = {key(name) for name in OURS}
         shipped = defs()
@@ -163,6 +166,7 @@ class Lab:
         return dg.materialize(
             [*_upstream(vectors, GOOD | figures), *assets, *checks],
             instance=self.instance,
+            selection=[key(only)] if only else None,
             partition_key="sample",
             resources=build_resources(data=self.data, archives=None),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -342,6 +346,27 @@ def test_without_a_catalogue_there_is_nothing_to_judge_and_nothing_is_written(la
     assert not (lab.data / "mlflow").exists()
     champion = load_artifact(lab.data / "artifacts" / "sample" / "content_engine_champion.npz", ContentEngine)
     assert champion.vectors.shape == empty_engine().vectors.shape
+
+
+def test_a_version_that_its_store_has_lost_is_said_with_what_to_do(lab: Lab) -> None:
+    assert lab.run().success
+    for store in ("models", "mlflow"):
+        shutil.rmtree(lab.data / store, ignore_errors=True)
+    result = lab.run(only="model_versions")
+    assert not result.success
+    [failed] = [event for event in result.all_events if event.is_step_failure]
+    assert "register it again with recsys run --dataset sample --force" in str(failed.event_specific_data)
+
+
+def test_another_tracking_server_is_another_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = [{}, {"MLFLOW_TRACKING_URI": "http://a:5000"}, {"MLFLOW_TRACKING_URI": "http://me:secret@b"}]
+    monkeypatch.setenv("RECSYS_LIFECYCLE", "mlflow")
+    named = [store_name(server) for server in servers]
+    assert named[0] == "mlflow"
+    assert len(set(named)) == 3
+    assert "secret" not in "".join(named)
+    monkeypatch.setenv("RECSYS_LIFECYCLE", "files")
+    assert {store_name(server) for server in servers} == {"files"}
 
 
 def test_movies_that_the_data_set_has_lost_are_not_listed(lab: Lab) -> None:

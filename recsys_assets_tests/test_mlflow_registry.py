@@ -10,12 +10,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
 from recsys_assets.settings import SettingsError, lifecycle_store
-from recsys_assets.storage.mlflow_registry import MlflowRegistry
+from recsys_assets.storage.mlflow_registry import SHA256, MlflowRegistry
 from recsys_assets.storage.model_registry import stage_of
 from recsys_assets.storage.packages import PackageError
 from recsys_assets_tests.model_versions import PROMOTED, REFUSED, candidate, engine_arrays
@@ -216,6 +219,64 @@ def test_lost_arrays_are_said_and_made_again_as_the_next_version(registry: Mlflo
     assert registry.register(candidate()) == 2
     with pytest.raises(PackageError, match="there is no version 3"):
         registry.decide(3, PROMOTED)
+
+
+@has_mlflow
+@pytest.mark.parametrize("damage", ["cut off", "emptied", "another's"])
+def test_damaged_arrays_are_said_and_made_again(
+    registry: MlflowRegistry, damage: str, tmp_path: Path
+) -> None:
+    registry.register(candidate())
+    file = registry.path(1)
+    content = file.read_bytes()
+    np.savez(tmp_path / "other.npz", allow_pickle=False, **engine_arrays(scale=2))
+    other = (tmp_path / "other.npz").read_bytes()
+    file.write_bytes({"cut off": content[:-40], "emptied": b"", "another's": other}[damage])
+    with pytest.raises(PackageError, match="is not the file that was registered"):
+        registry.arrays(1)
+    with registry._client() as client:
+        client.delete_model_version_tag(NAME, "1", SHA256)
+    if damage != "another's":
+        with pytest.raises(PackageError, match=r"arrays\.npz can't be read"):
+            registry.arrays(1)
+        assert registry.register(candidate()) == 2
+
+
+@has_mlflow
+def test_reading_arrays_leaves_no_copy_behind(
+    registry: MlflowRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(candidate())
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))
+    registry.arrays(1)
+    assert not list((tmp_path / "copies").iterdir())
+
+
+@has_mlflow
+@pytest.mark.parametrize(
+    ("title", "folded"),
+    [
+        ("Ocean's Eleven", "oceans eleven"),
+        ("Ocean’s Éleven", "oceans eleven"),
+        ("!!!", "!!!"),
+        ("WALL·E", "wall e"),
+    ],
+)
+def test_titles_are_folded_for_the_model_too(title: str, folded: str) -> None:
+    assert importlib.import_module("recsys_assets.storage.content_engine_pyfunc")._folded(title) == folded
+
+
+@has_mlflow
+def test_of_no_rows_the_model_says_nothing(registry: MlflowRegistry) -> None:
+    registry.register(candidate())
+    pyfunc = importlib.import_module("recsys_assets.storage.content_engine_pyfunc")
+    model = pyfunc.MoviesLikeThis()
+    model.load_context(SimpleNamespace(artifacts={"arrays": str(registry.path(1))}))
+    empty = model.predict(None, pd.DataFrame({"title": []}))
+    whole = model.predict(None, pd.DataFrame({"tmdb_id": [10]}))
+    assert empty.empty
+    assert list(empty.columns) == list(whole.columns)
 
 
 @has_mlflow

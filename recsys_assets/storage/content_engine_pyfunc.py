@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 MAX_LENGTH = 1000
+COLUMNS = ("query", "rank", "tmdb_id", "movie_id", "title", "year", "similarity")
+_APOSTROPHES = re.compile("['’ʼ‘`]")
 
 
 class MoviesLikeThis(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -55,6 +57,8 @@ class MoviesLikeThis(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             raise ValueError(f"n is {n}; it must be 1 to {MAX_LENGTH}")
         within = bool(asked.get("within_cluster", False))
         rows = [self._like(self._place(row), n, within) for row in model_input.to_dict("records")]
+        if not rows:
+            return pd.DataFrame({name: [] for name in COLUMNS})
         found = pd.concat(rows, keys=range(len(rows)), names=["query", None])
         return found.reset_index("query").reset_index(drop=True)
 
@@ -105,8 +109,10 @@ class MoviesLikeThis(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
 
 def _folded(title: str) -> str:
+    """Words in lower case, without accents; an apostrophe parts none, and a title of signs alone is itself."""
     letters = unicodedata.normalize("NFKD", title.casefold())
-    return " ".join(re.findall(r"\w+", "".join(one for one in letters if not unicodedata.combining(one))))
+    plain = _APOSTROPHES.sub("", "".join(one for one in letters if not unicodedata.combining(one)))
+    return " ".join(re.findall(r"\w+", plain)) or title.casefold().strip()
 
 
 def _known(numbers: pd.Series[int]) -> pd.Series[Any]:

@@ -8,11 +8,15 @@ pickle), which answers wherever MLflow loads it. The version's tag ``decision`` 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import importlib
+import io
 import logging
 import os
 import tempfile
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +43,8 @@ __all__ = ["MlflowRegistry"]
 
 _MODEL_CODE = Path(__file__).with_name("content_engine_pyfunc.py")
 _MODEL = "content_engine"
+SHA256 = "arrays_sha256"
+"""The tag with the digest of a version's arrays."""
 _TRACKING_URI = "MLFLOW_TRACKING_URI"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -67,7 +73,9 @@ class MlflowRegistry:
         for version in with_data_version(self.versions(), candidate.data_version):
             if self._is_whole(version):
                 return version
+        arrays = _packed(candidate.arrays)
         tags = {
+            SHA256: hashlib.sha256(arrays).hexdigest(),
             "data_version": candidate.data_version,
             "code_version": candidate.code_version,
             "dagster_run_id": candidate.run_id,
@@ -76,7 +84,7 @@ class MlflowRegistry:
             experiment = self._experiment(client)
             self._end_killed_runs(client, experiment)
             run = client.create_run(experiment, tags=tags).info
-            model = _logged(client, run, candidate, tags)
+            model = _logged(client, run, candidate, arrays, tags)
             client.set_terminated(run.run_id)
             if not client.search_registered_models(self._filter):
                 client.create_registered_model(self.name)
@@ -125,22 +133,41 @@ class MlflowRegistry:
         self._tag_stages()
 
     def arrays(self, version: int) -> dict[str, np.ndarray[Any, Any]]:
-        path = self.path(version)
-        if not path.is_file():
-            raise self._lost(version, f"there is no {path}")
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        """A version's arrays, if they are those that were registered.
+
+        Raises
+        ------
+        PackageError
+            If they are missing, damaged or others.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path, digest = self._fetched(version, folder)
+            if not path.is_file():
+                raise self._lost(version, "there is no arrays.npz")
+            content = path.read_bytes()
+        # Versions that were registered before have no such tag.
+        if digest not in (None, hashlib.sha256(content).hexdigest()):
+            raise self._lost(version, "arrays.npz is not the file that was registered")
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise self._lost(version, f"arrays.npz can't be read: {error}") from error
 
     def path(self, version: int) -> Path:
+        return self._fetched(version, None)[0]
+
+    def _fetched(self, version: int, folder: str | None) -> tuple[Path, str | None]:
+        """The file of a version's arrays, copied into the folder if one is given, and its registered digest."""
         with self._client() as client:
             try:
-                source = client.get_model_version(self.name, str(version)).source
-                folder = _imported().artifacts.download_artifacts(
-                    artifact_uri=source, tracking_uri=client.tracking_uri
+                found = client.get_model_version(self.name, str(version))
+                model = _imported().artifacts.download_artifacts(
+                    artifact_uri=found.source, dst_path=folder, tracking_uri=client.tracking_uri
                 )
             except (_imported().exceptions.MlflowException, OSError) as error:
                 raise self._lost(version, str(error)) from error
-        return Path(folder) / "artifacts" / "arrays.npz"
+        return Path(model) / "artifacts" / "arrays.npz", found.tags.get(SHA256)
 
     @property
     def _database(self) -> Path:
@@ -157,8 +184,8 @@ class MlflowRegistry:
 
     def _lost(self, version: int, why: str) -> PackageError:
         return PackageError(
-            f"the arrays of version {version} of {self.name} are missing from MLflow: {why}; put them back, or delete "
-            "the registered model to begin with version 1 again"
+            f"the arrays of version {version} of {self.name} are missing from MLflow or damaged: {why}; put them back, "
+            "or delete the registered model to begin with version 1 again"
         )
 
     def _is_whole(self, version: int) -> bool:
@@ -198,7 +225,7 @@ class MlflowRegistry:
             yield _imported().MlflowClient(tracking_uri=store, registry_uri=store)
 
 
-def _logged(client: Any, run: Any, candidate: Candidate, tags: dict[str, str]) -> Any:
+def _logged(client: Any, run: Any, candidate: Candidate, arrays: bytes, tags: dict[str, str]) -> Any:
     """Log all that is known of the candidate with the run; the model, as MLflow knows it."""
     for name, parameter in candidate.parameters.items():
         client.log_param(run.run_id, name, parameter)
@@ -210,7 +237,7 @@ def _logged(client: Any, run: Any, candidate: Candidate, tags: dict[str, str]) -
         for file, content in candidate.evidence.items():
             (evidence / file).write_bytes(content)
         client.log_artifacts(run.run_id, str(evidence), "evidence")
-        _save(saved, candidate.arrays)
+        _save(saved, arrays)
         model = client.create_logged_model(
             run.experiment_id, name=_MODEL, source_run_id=run.run_id, tags=tags, model_type="pyfunc"
         )
@@ -227,11 +254,17 @@ def _log_changed(client: Any, name: str, version: int, decision: Decision) -> No
             client.log_metric(run.info.run_id, metric, value)
 
 
-def _save(folder: Path, arrays: Arrays) -> None:
+def _packed(arrays: Arrays) -> bytes:
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **dict(arrays))
+    return content.getvalue()
+
+
+def _save(folder: Path, arrays: bytes) -> None:
     """Write the model as MLflow loads it: its code, its arrays, its signature, what it needs."""
     with tempfile.TemporaryDirectory() as beside:
         file = Path(beside) / "arrays.npz"
-        np.savez(file, allow_pickle=False, **dict(arrays))
+        file.write_bytes(arrays)
         _imported().pyfunc.save_model(
             path=str(folder),
             python_model=str(_MODEL_CODE),

@@ -1,5 +1,6 @@
 """The content engine as a model with versions: registered, judged, promoted, served by its champion."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ from recsys_assets.defs.catalogue.neighbors import NeighborsConfig
 from recsys_assets.defs.common import artifact, dataset_asset, frame_digest
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.lifecycle.promotion import decide_promotion, engine_figures, version_rows
-from recsys_assets.defs.lifecycle.store import model_registry
+from recsys_assets.defs.lifecycle.store import model_registry, store_name
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.topn import TopNConfig, similarity_rows
@@ -39,8 +40,10 @@ from recsys_assets.storage.arrays import as_arrays, content_digest
 from recsys_assets.storage.model_registry import Candidate
 
 # Another store has versions of its own: what is registered in one is not in the other.
-CODE = f"{code_version(__name__)}-{lifecycle_store()}"
-CODE_SHOWN = f"{code_version(__name__, 'recsys_assets.report.catalogue_engine_plots')}-{lifecycle_store()}"
+STORE = store_name(os.environ)
+MODEL_CODE = "recsys_assets.storage.content_engine_pyfunc"
+CODE = f"{code_version(__name__, MODEL_CODE)}-{STORE}"
+CODE_SHOWN = f"{code_version(__name__, MODEL_CODE, 'recsys_assets.report.catalogue_engine_plots')}-{STORE}"
 KIND = {"mlflow": "mlflow", "files": "file"}[lifecycle_store()]
 GROUP = "lifecycle"
 VERSION = dg.AssetKey("content_engine_version")
@@ -114,6 +117,12 @@ def model_versions(
     data_version = (made.tags or {}).get(DATA_VERSION_TAG) if made else None
     registered = (one.version for one in registry.versions() if one.data_version == data_version)
     candidate = max(registered, default=None)
+    if candidate is None and data_version not in (None, NOTHING):
+        raise dg.Failure(
+            f"content_engine_version was registered with data version {data_version}, which {registry.store} doesn't "
+            f"have (any more): register it again with recsys run --dataset {dataset} --force, or by materializing "
+            "content_engine_version"
+        )
     if candidate is not None:
         decision = decide_promotion(
             engine_figures(catalogue_cluster_evidence, catalogue_relevance),
