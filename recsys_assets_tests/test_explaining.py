@@ -13,11 +13,12 @@ from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.explanation import EXPLAINED, ListModels, explain_lists
 from recsys_assets.algorithms.rating_prediction.neighbors import Neighborhood
 from recsys_assets.defs.publish.explanations import MODELS
+from recsys_assets.defs.strategies import STRATEGIES
 from recsys_assets.storage.arrays import from_arrays, load_artifact
 from recsys_assets.storage.explaining import Explainer, because_you_watched
 from recsys_assets.storage.packages import read_package
 from recsys_assets.storage.published import NotFoundError
-from recsys_assets_tests.graph import World, cross_validated, every_check, finished, key, recsys
+from recsys_assets_tests.graph import World, cross_validated, every_check, finished, key, recsys, upstream
 
 TOLERANCE = 1e-6
 
@@ -132,6 +133,13 @@ def test_because_you_watched_names_the_strongest_parts(world: World) -> None:
 )
 def test_sentences_name_three_movies_at_most(titles: list[str], sentence: str) -> None:
     assert because_you_watched(titles) == sentence
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "item_knn_baseline"])
+def test_lineage_is_all_that_the_graph_makes_a_strategy_of(world: World, strategy: str) -> None:
+    asset = f"live/{strategy}" if strategy == "item_knn_baseline" else f"live/{strategy}_recommendations"
+    rows = world.published("sample", f"select asset from lineage_of('{strategy}')")
+    assert sorted(name for (name,) in rows) == sorted(upstream(asset) | {"published"})
 
 
 @pytest.mark.parametrize("strategy", [*EXPLAINED, "popularity", "item_knn_baseline"])

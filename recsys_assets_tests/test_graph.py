@@ -86,6 +86,7 @@ def test_every_table_has_a_contract_and_checks_made_from_it(name: str) -> None:
 def test_every_contract_is_that_of_a_table_of_the_graph_or_of_the_publication() -> None:
     assert {contract_of(table_name(key(name))).name for name in IS_TABLE} == TABLES.keys() - {
         "versions",
+        "lineage",
         "publication",
     }
 

@@ -125,6 +125,7 @@ PUBLISHED = (
     "cluster_similarity",
     "model_versions",
     "versions",
+    "lineage",
     "publication",
 )
 

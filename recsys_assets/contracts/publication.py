@@ -18,6 +18,15 @@ _VERSIONS = Table(
     ),
     key=("asset",),
 )
+_LINEAGE = Table(
+    "lineage",
+    "What each strategy's lists are made of, directly or not: every asset of the graph above them, and their own.",
+    (
+        Column("strategy", "VARCHAR", "as in the table recommendations; item_knn_baseline predicts stars"),
+        Column("asset", "VARCHAR", "asset of the graph, as in the table versions"),
+    ),
+    key=("strategy", "asset"),
+)
 _PUBLICATION = Table(
     "publication",
     "One row about this file.",
@@ -31,4 +40,4 @@ _PUBLICATION = Table(
     key=("dataset",),
 )
 
-TABLES = (_VERSIONS, _PUBLICATION)
+TABLES = (_VERSIONS, _LINEAGE, _PUBLICATION)

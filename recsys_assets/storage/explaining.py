@@ -22,7 +22,7 @@ from recsys_assets.storage.explanation_macros import MOVIES_NAMED
 from recsys_assets.storage.packages import PackageError, read_package
 from recsys_assets.storage.published import Answer, NotFoundError, Published
 
-__all__ = ["STRATEGIES_EXPLAINED", "Explainer", "Why", "because_you_watched"]
+__all__ = ["STARS", "STRATEGIES_EXPLAINED", "Explainer", "Why", "because_you_watched"]
 
 STARS: Final = "item_knn_baseline"
 STRATEGIES_EXPLAINED: Final = (*EXPLAINED, "popularity", STARS)

@@ -51,18 +51,8 @@ order by r.strategy, r.rank
 _LINEAGE = """
 create or replace macro lineage_of(of_strategy) as table
 select asset, code_version, data_version, run_id, materialized_at as made_at
-from versions
-where asset in ('raw_files', 'ratings', 'live/' || of_strategy, 'live/' || of_strategy || '_recommendations')
-   or list_contains(
-        case of_strategy
-            when 'als' then ['live/interactions', 'als_settings', 'live/als_factors']
-            when 'content' then ['live/interactions', 'live/content_vectors', 'live/content_profiles']
-            when 'hybrid' then ['live/interactions', 'als_settings', 'live/als_factors', 'live/content_vectors',
-                                'live/content_profiles', 'hybrid_weights', 'live/hybrid_factors']
-            when 'popularity' then ['live/interactions', 'live/popularity_scores']
-            when 'item_knn_baseline' then ['live/rating_log', 'rating_settings']
-            else [] end,
-        asset)
+from lineage join versions using (asset)
+where strategy = of_strategy
 union all
 select 'published', null, 'generation ' || generation, run_id, published_at from publication
 order by made_at, asset
@@ -75,5 +65,5 @@ EXPLANATION_MACROS = (_EXPLAIN, _BECAUSE, _LINEAGE)
   and ratings.
 - ``because_you_watched(user)``: a sentence for each explained place of the user's lists.
 - ``lineage_of(strategy)``: what a strategy's scores are made of, from the raw files to the publication, each with its
-  versions and run.
+  versions and run; of every strategy in the table ``lineage``.
 """

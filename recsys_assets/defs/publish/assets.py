@@ -1,6 +1,7 @@
 """What the world reads: one DuckDB file a data set, made of live lists and judged figures, behind all gates."""
 
 import datetime as dt
+from collections.abc import Set
 
 import dagster as dg
 import pandas as pd
@@ -13,6 +14,7 @@ from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
 from recsys_assets.defs.versions import code_version
 from recsys_assets.defs.whole import ancestors
+from recsys_assets.storage.explaining import STARS
 from recsys_assets.storage.forgetting import Forgotten
 from recsys_assets.storage.publishing import Publisher, published_faults
 from recsys_assets.storage.warehouse import Select, TableLike
@@ -53,7 +55,7 @@ def similar_movies() -> Select:
     group_name=GROUP,
     kinds={"duckdb"},
     deps=[
-        *(name for name in PUBLISHED if name not in ("cold_start", "versions", "publication")),
+        *(name for name in PUBLISHED if name not in ("cold_start", "versions", "lineage", "publication")),
         *PUBLISHED_IF_MADE,
         LIVE.key("cold_start"),
         "evaluation_report",
@@ -86,6 +88,7 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         },
         "cold_start": Select("from warehouse.live__cold_start"),
         "versions": provenance(made_of),
+        "lineage": lineage(made_of.keys()),
         "publication": pd.DataFrame(
             {
                 "dataset": [dataset],
@@ -112,6 +115,17 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "size_bytes": generation.path.stat().st_size,
         }
     )
+
+
+def lineage(made: Set[dg.AssetKey]) -> pd.DataFrame:
+    """The rows of the published table ``lineage``, of assets that were made."""
+    lists = {strategy: LIVE.key(f"{strategy}_recommendations") for strategy in STRATEGIES}
+    made_of = {
+        strategy: sorted(asset.to_user_string() for asset in (ancestors(key) | {key}) & made)
+        for strategy, key in sorted((lists | {STARS: LIVE.key(STARS)}).items())
+    }
+    rows = [(strategy, asset) for strategy, assets in made_of.items() for asset in assets]
+    return pd.DataFrame(rows, columns=TABLES["lineage"].column_names)
 
 
 # The slow evaluation is made when someone asks for it: nothing waits for it.
