@@ -13,7 +13,7 @@ import pytest
 
 from recsys_assets.algorithms.interactions import build_interactions
 from recsys_assets.definitions import defs
-from recsys_assets.defs.drift.assets import MEASURES, _new_ratings
+from recsys_assets.defs.drift.assets import MEASURES, NOT_COMPARED, _new_ratings
 from recsys_assets.report.drift import star_shares
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.warehouse import Warehouse
@@ -152,12 +152,17 @@ def unreadable(world: World) -> dict[str, Callable[[], None]]:
 
 
 @pytest.mark.parametrize("way", ["empty arrays", "no archive", "other fields", "no database", "a table less"])
-def test_a_publication_that_cannot_be_read_says_nothing_and_blocks_nothing(copy: World, way: str) -> None:
+def test_a_publication_that_cannot_be_read_is_warned_of_and_blocks_nothing(copy: World, way: str) -> None:
     drop(copy, n_users=60, shift=-1.0)
     unreadable(copy)[way]()
     result = copy.run("sample", MEASURED)
     assert result.success
-    assert table(copy) == dict.fromkeys(MEASURES, (None, 0, "too few"))
+    assert table(copy) == dict.fromkeys(MEASURES, (None, 0, NOT_COMPARED))
+    checks = {
+        one.check_name: one for one in result.get_asset_check_evaluations() if one.check_name in MEASURES
+    }
+    assert checks.keys() == MEASURES.keys()
+    assert not any(one.passed for one in checks.values())
     [event] = [
         one for one in result.get_asset_materialization_events() if one.asset_key == dg.AssetKey("drift")
     ]

@@ -22,7 +22,10 @@ _DRIFT = Table(
         Column("chance_high", "DOUBLE", "upper end of it", nullable=True),
         Column("n_new", "INTEGER", "ratings, users or movies that were measured", minimum=0),
         Column(
-            "verdict", "VARCHAR", "drifted = beyond the threshold and beyond chance; stable; too few to tell"
+            "verdict",
+            "VARCHAR",
+            "drifted = beyond the threshold and beyond chance; stable; too few to tell; "
+            "not compared = the publication can't be read",
         ),
         Column("description", "VARCHAR", "the measure in words"),
     ),

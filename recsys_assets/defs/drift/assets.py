@@ -31,6 +31,8 @@ from recsys_assets.storage.arrays import load_artifact
 from recsys_assets.storage.publishing import UNREADABLE, Generation, Publisher
 from recsys_assets.storage.warehouse import Warehouse
 
+NOT_COMPARED = "not compared"
+"""The verdict where the current publication can't be read."""
 MEASURES = {
     "rating_psi": "population stability index of the stars of new ratings against those learned from",
     "mean_rating_shift": "mean stars of new ratings − mean stars of those learned from",
@@ -96,15 +98,20 @@ def drift(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     dataset = partition_of(context)
     current = Publisher(project.folder / "published", dataset).current()
+    untold = ""
     try:
         compared = _compare(config, project.warehouse, dataset, current)
     except UntoldError as error:
-        context.log.warning(f"Nothing is compared: {error}")
+        # It must not block the publication that would mend it; the table and its checks say that nothing was compared.
+        untold = f"Nothing is compared: {error}"
+        context.log.warning(untold)
         current = None
         compared = _compare(config, project.warehouse, dataset, current)
     learned, new = compared.learned, compared.new
     measured = _measure(config, learned, new) | {"ndcg_lost": _measure_lists(config, compared)}
     table = _table(measured)
+    if untold:
+        table["verdict"] = NOT_COMPARED
     drifted = table.loc[table["verdict"] == "drifted", "measure"].tolist()
     counts = (STARS, count_stars(learned.ratings.data), count_stars(new["rating"].to_numpy()))
     return artifact(
@@ -112,7 +119,7 @@ def drift(
         {
             "against_generation": current.number if current else 0,
             "new_ratings": len(new),
-            "drifted": ", ".join(drifted) or "nothing",
+            "drifted": untold or ", ".join(drifted) or "nothing",
             "stars": dg.MetadataValue.md(markdown_image(star_shares(*counts), "Stars, learned and new")),
             "measures": dg.MetadataValue.md(markdown_table(table, formats={})),
             **{name: one.value for name, one in measured.items() if not np.isnan(one.value)},
