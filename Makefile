@@ -41,7 +41,7 @@ bench-surprise: $(VENV)/.ready $(PEER)/.ready ## Surprise in an environment of i
 lock: ## resolve pyproject's ranges again into requirements.lock
 	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv lock --quiet --upgrade
-	$(BIN)/uv export --quiet --no-emit-project --format requirements-txt --output-file requirements.lock
+	$(BIN)/uv export --quiet --no-emit-project --extra serve --format requirements-txt --output-file requirements.lock
 
 sample: $(VENV)/.ready ## write data/sample again from its generator
 	$(BIN)/python -m recsys_assets.sample

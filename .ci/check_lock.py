@@ -33,7 +33,8 @@ def faults() -> list[str]:
     found = [f"{name} has no hash" for name, (_, hashed) in pins.items() if not hashed]
     if "://" in text:
         found.append("the lock names a host")
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    extra = project["project"]["optional-dependencies"]["serve"]  # `make serve` is part of the front door
+    wanted = [*project["project"]["dependencies"], *extra, *project["dependency-groups"]["dev"]]
     for requirement in map(Requirement, wanted):
         version, _ = pins.get(canonicalize_name(requirement.name), (None, False))
         if version is None:
