@@ -69,7 +69,7 @@ class History:
         return {number for number, happened in last.items() if happened == "withdrawn"}
 
     def unchecked(self) -> set[int]:
-        """Generations that were published and that nothing has happened to since: their run never came to check them."""
+        """Generations that were published and nothing more: their run never came to check them."""
         last = {event.generation: event.happened for event in self.events()}
         return {number for number, happened in last.items() if happened == "published"}
 
