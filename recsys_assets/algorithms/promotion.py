@@ -28,6 +28,7 @@ __all__ = [
     "Sampling",
     "compare",
     "coverage_loss",
+    "gain_of_resamples",
     "one_sided",
     "spend_alpha",
     "validation_ndcg",
@@ -140,28 +141,40 @@ def compare(
     values, resampled = resample_totals(
         np.column_stack(columns), gains, n_resamples=sampling.enough_for(alpha), seed=sampling.seed
     )
-    tails = (1 - sampling.confidence) / 2, (1 + sampling.confidence) / 2
-    found = []
-    for place, name in enumerate(segments):
-        drawn = resampled[:, place]
-        known = drawn[~np.isnan(drawn)]
-        low, high = np.quantile(known, tails) if known.size else (math.nan, math.nan)
-        bound, ceiling, p_value = one_sided(drawn, alpha)
-        figures = metric.of(challenger[name]), metric.of(champion[name])
-        found.append(
-            Gain(
-                name,
-                *figures,
-                float(values[place]),
-                float(low),
-                float(high),
-                bound,
-                ceiling,
-                p_value,
-                champion[name].n_users,
-            )
+    return [
+        gain_of_resamples(
+            name,
+            (metric.of(challenger[name]), metric.of(champion[name]), float(values[place])),
+            resampled[:, place],
+            alpha=alpha,
+            confidence=sampling.confidence,
+            n_users=champion[name].n_users,
         )
-    return found
+        for place, name in enumerate(segments)
+    ]
+
+
+def gain_of_resamples(
+    segment: str,
+    figures: tuple[float, float, float],
+    resampled: NDArray[np.float64],
+    *,
+    alpha: float,
+    confidence: float,
+    n_users: int,
+) -> Gain:
+    """A gain with its ends; those are NaN where no resample has the figure.
+
+    Parameters
+    ----------
+    figures : the challenger's, the champion's, and the gain
+    resampled : shape (n_resamples,), the gain in each resample of the users
+    """
+    known = resampled[~np.isnan(resampled)]
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    low, high = np.quantile(known, tails) if known.size else (math.nan, math.nan)
+    bound, ceiling, p_value = one_sided(resampled, alpha)
+    return Gain(segment, *figures, float(low), float(high), bound, ceiling, p_value, n_users)
 
 
 def weakest_segment(gains: Sequence[Gain]) -> Gain | None:
