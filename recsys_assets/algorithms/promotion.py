@@ -37,6 +37,8 @@ __all__ = [
 
 _IN_TAIL = 20
 """Resamples that are to lie beyond the one-sided end: an end that rests on fewer is a matter of the seed."""
+_MOST_RESAMPLES = 100_000
+"""With these the end of a 55th look is the least of them; later ones have none, and nothing is shown any more."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Sampling:
     seed: int
 
     def enough_for(self, alpha: float) -> int:
-        return max(self.n_resamples, math.ceil(_IN_TAIL / alpha))
+        return max(self.n_resamples, min(math.ceil(_IN_TAIL / alpha), _MOST_RESAMPLES))
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ REPORTED: Final = ("promotion_comparisons",)
 _TITLE: Final = "Champions"
 _NOTE: Final = (
     "A strategy is a procedure: settings chosen on validation rows, fitted anew on the day's data. The one that is "
-    "best on validation rows challenges the champion, which answers by default. It is promoted if its gain over the same "
-    "users' test rows is above 0 for certain, and no guardrail fails. All looks at the same test rows share one error "
-    "probability α: the i-th is made at 6 α / (π² i²). New ratings make a fresh window, which starts at look 1. Gains "
-    "are above 0 where the challenger is better, whatever the metric."
+    "best on validation rows challenges the champion, which answers by default. It is promoted if its gain over the "
+    "same users' test rows is above 0 for certain, and no guardrail fails. All looks at the same test rows share one "
+    "error probability α: the i-th is made at 6 α / (π² i²). New ratings make a fresh window, which starts at look 1. "
+    "Gains are above 0 where the challenger is better, whatever the metric."
 )
 _SEGMENTS: Final = ("all", "light_users", "medium_users", "heavy_users", "tail_items")
 _TONES: Final = {"promoted": "good", "first champion": "good", "champion stays": "open", "got worse": "bad"}

@@ -3,9 +3,9 @@
 A name ends in ``_min`` (measured ≥ threshold passes; with ``_beat`` or ``_over_`` in it, measured > threshold) or in
 ``_max`` (measured ≤ threshold). A figure that doesn't exist, NaN, never passes.
 
-``GATES`` guard the publication. ``PROMOTION`` guards one model alone: what fails it doesn't serve, the model before it
-does, and the rest of the run goes on. So do ``GUARDRAILS``, of the champions; and ``REGRESSIONS`` guard the publication
-again: against a champion that is worse than when it was crowned.
+``GATES`` guard the publication. ``PROMOTION`` guards who answers by default: what fails it doesn't serve, the model
+before it does, and the rest of the run goes on; but for regressions: a champion that is worse than when it was crowned
+stops the publication too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from recsys_assets.algorithms.rating_prediction.judging import ALL_ITEMS, NO_CUT
 from recsys_assets.contracts import TABLES
 
 __all__ = [
+    "ENGINE",
     "GATES",
-    "GUARDRAILS",
     "OFFICIAL",
     "PROMOTION",
-    "REGRESSIONS",
     "TEST",
     "Measured",
     "judge",
@@ -150,7 +149,7 @@ GATES: Mapping[str, Gate] = {
     },
 }
 
-PROMOTION: Mapping[str, str] = {
+ENGINE: Mapping[str, str] = {
     "catalogue_silhouette_min": "silhouette of the content engine's clusters",
     "catalogue_lift_over_same_genre_min": (
         "lower end of the interval of co-likes of content neighbours ÷ those of movies of the same genre"
@@ -159,7 +158,7 @@ PROMOTION: Mapping[str, str] = {
 """The gates of the content engine's champion, in words; `defs.lifecycle` measures them."""
 
 _LOSS = "what a challenger may lose against the champion, counted with the upper end of its interval:"
-GUARDRAILS: Mapping[str, str] = {
+_GUARDRAILS: Mapping[str, str] = {
     "ranking_light_users_loss_max": f"{_LOSS} NDCG@10 of the third of the users with fewest ratings",
     "ranking_tail_items_loss_max": f"{_LOSS} NDCG@10 on likes of tail items",
     "ranking_coverage_loss_max": "share of the champion's coverage at 10 that a challenger loses",
@@ -175,7 +174,7 @@ GUARDRAILS: Mapping[str, str] = {
 }
 """The gates of challengers beside being better than the champion, in words; `defs.champions` measures them."""
 
-REGRESSIONS: Mapping[str, str] = {
+_REGRESSIONS: Mapping[str, str] = {
     f"{task}_regression_max": (
         f"{figure} that the champion of {task} lost for certain on the same test rows since it was crowned: the lower "
         "end of its loss, one-sided"
@@ -183,7 +182,8 @@ REGRESSIONS: Mapping[str, str] = {
     for task, figure in (("ranking", "NDCG@10"), ("rating", "RMSE"), ("like", "log loss"))
 }
 
-_WORDS = {**PROMOTION, **GUARDRAILS, **REGRESSIONS}
+PROMOTION: Mapping[str, str] = {**ENGINE, **_GUARDRAILS, **_REGRESSIONS}
+"""All gates of who answers by default, in words."""
 
 
 def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) 
     ValueError
         If a threshold names no gate, or a gate has no threshold: it would guard nothing.
     """
-    odd = sorted(thresholds.keys() ^ (GATES.keys() | _WORDS.keys()))
+    odd = sorted(thresholds.keys() ^ (GATES.keys() | PROMOTION.keys()))
     if odd:
         raise ValueError(
             f"datasets.toml must have a threshold for each gate and no other; look at {odd[0]!r}"
@@ -218,5 +218,5 @@ def verdict(name: str, value: float, threshold: float) -> dict[str, object]:
         "threshold": threshold,
         "passed": distance > 0 or (distance == 0 and comparison != ">"),
         "distance": distance,
-        "description": GATES[name].description if name in GATES else _WORDS[name],
+        "description": GATES[name].description if name in GATES else PROMOTION[name],
     }

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from recsys_assets.defs.contract_checks import contract_check
-from recsys_assets.defs.evaluation.gates import PROMOTION
+from recsys_assets.defs.evaluation.gates import ENGINE
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.lifecycle.promotion import FIGURE_OF, in_words, verdicts, who_serves
 from recsys_assets.defs.resources import Project, partition_of
@@ -30,7 +30,7 @@ contracts = [
     name="promotion_gates",
     specs=[
         dg.AssetCheckSpec(name, asset="model_versions", description=meaning, partitions_def=DATASETS)
-        for name, meaning in {**PROMOTION, RIVAL: _RIVAL_MEANING}.items()
+        for name, meaning in {**ENGINE, RIVAL: _RIVAL_MEANING}.items()
     ],
 )
 def promotion_gates(
@@ -42,7 +42,7 @@ def promotion_gates(
     champion = rows.loc[rows["alias"].notna(), "version"]
     judged = {row["gate"]: row for row in _judged(candidate)}
     serving = who_serves(int(champion.iloc[0]) if len(champion) else None)
-    for name in PROMOTION:
+    for name in ENGINE:
         if name not in judged:
             why = f"{name} is off for this data set" if len(candidate) else "no catalogue: nothing to judge"
             yield dg.AssetCheckResult(

@@ -1,4 +1,4 @@
-"""Whether a version of the content engine may serve: its figures against the gates of `PROMOTION`, and the champion."""
+"""Whether a version of the content engine may serve: its figures against the gates of `ENGINE`, and the champion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.evaluation.gates import PROMOTION, verdict
+from recsys_assets.defs.evaluation.gates import ENGINE, verdict
 from recsys_assets.defs.lifecycle.rivalry import Rivalry
 from recsys_assets.storage.model_registry import (
     CHAMPION,
@@ -58,7 +58,7 @@ def engine_figures(evidence: pd.DataFrame, relevance: pd.DataFrame) -> dict[str,
 
 def verdicts(figures: Mapping[str, float | None], thresholds: Mapping[str, float]) -> list[dict[str, Any]]:
     """Each gate of the champion that is on, judged; a figure that doesn't exist fails it."""
-    measured = {name: figures[FIGURE_OF[name][0]] for name in PROMOTION if name in thresholds}
+    measured = {name: figures[FIGURE_OF[name][0]] for name in ENGINE if name in thresholds}
     return [
         verdict(name, math.nan if value is None else value, thresholds[name])
         for name, value in measured.items()
