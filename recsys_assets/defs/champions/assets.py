@@ -10,7 +10,7 @@ from recsys_assets.algorithms.evaluation import ALL
 from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.algorithms.rating_prediction.log import RatingLog
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.champions.challengers import PromotionConfig
+from recsys_assets.defs.champions.challengers import HeldOutConfig
 from recsys_assets.defs.champions.content import content_champion
 from recsys_assets.defs.champions.decision import ITSELF, faults
 from recsys_assets.defs.champions.evidence import Held, Reference, held_out, judged
@@ -73,7 +73,7 @@ REFRESH = (
 )
 def crown(
     context: dg.AssetExecutionContext,
-    config: PromotionConfig,
+    config: HeldOutConfig,
     interactions: Interactions,
     rating_log: RatingLog,
     project: Project,

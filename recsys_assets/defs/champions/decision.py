@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recsys_assets.algorithms.evaluation import ALL
-from recsys_assets.algorithms.promotion import Gain, weakest_segment
+from recsys_assets.algorithms.promotion import Gain, Look, weakest_segment
 from recsys_assets.algorithms.user_sums import TAIL
 from recsys_assets.defs.champions.tasks import TASKS, Task
 from recsys_assets.defs.evaluation.gates import TEST, verdict
@@ -100,7 +100,7 @@ def in_words(
     gains: Sequence[Gain],
     found: Mapping[str, Any],
     *,
-    look: str,
+    look: Look,
     role: str,
 ) -> str:
     """The decision as a sentence: who, by how much, at which look, what blocked it, and where it falls short most."""
@@ -110,7 +110,8 @@ def in_words(
     overall = next(gain for gain in gains if gain.segment == ALL)
     text = (
         f"{challenger} against {champion}: {task.metric} {overall.challenger:.4f} and {overall.champion:.4f}, gain "
-        f"{overall.difference:+.4f}, at least {overall.bound:+.4f} (p = {overall.p_value:.3g}, {look})"
+        f"{overall.difference:+.4f}, at least {overall.bound:+.4f} (p = {overall.p_value:.3g}, look {look.number} at "
+        f"these rows, level {look.alpha:.3g})"
     )
     if found["decision"] == PROMOTED:
         return f"{text}; {challenger} is promoted"
@@ -193,7 +194,8 @@ def _other_figures(row: Mapping[str, Any], task: Task, evaluation: pd.DataFrame)
         & (evaluation["metric"] == task.metric)
         & (evaluation["k"] == task.k)
     ]["value"]
-    if len(told) != 1 or abs(float(told.iloc[0]) - float(row["challenger_value"])) > TOLERANCE:
+    judged = math.nan if row["challenger_value"] is None else float(row["challenger_value"])
+    if len(told) != 1 or abs(float(told.iloc[0]) - judged) > TOLERANCE:
         return [f"the evaluation has another {task.metric} of {row['challenger']} than it was judged by"]
     return []
 
