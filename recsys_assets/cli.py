@@ -130,12 +130,14 @@ def top(
     user_id: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="the user's id as in the raw files")],
     dataset: Dataset = "sample",
     strategy: Annotated[
-        str, typer.Option(help="als, hybrid, like_ensemble, … as in the table recommendations")
-    ] = "hybrid",
+        str | None,
+        typer.Option(help="als, hybrid, like_ensemble, … as in the table recommendations; else the champion"),
+    ] = None,
     n: Length = 10,
 ) -> None:
     """Show a user's recommendations; an unknown user gets the cold-start list."""
-    _show(_publication(dataset).top(user_id, strategy=strategy, n=n))
+    published = _publication(dataset)
+    _show(published.top(user_id, strategy=strategy or published.default_strategy(), n=n))
 
 
 @app.command()
@@ -253,6 +255,29 @@ def models(dataset: Dataset = "sample") -> None:
     out.print(table)
     for version, *_, reason, _ in versions:
         out.print(f"{version}: {escape(reason or 'the run ended before the decision')}", soft_wrap=True)
+
+
+@app.command()
+def champions(dataset: Dataset = "sample", n: Length = 10) -> None:
+    """Show who answers by default, and the last decisions: how far from the gate, and what blocked a challenger."""
+    published = _publication(dataset)
+    table = Table(title=f"champions of {dataset}", title_justify="left", box=SIMPLE)
+    for heading in ("task", "strategy", "metric", "value", "interval", "since (UTC)"):
+        table.add_column(
+            heading, justify="right" if heading in ("value", "interval") else "left", no_wrap=True
+        )
+    for task, strategy, _, metric, value, low, high, since, _ in published.champions():
+        table.add_row(
+            task,
+            strategy,
+            metric,
+            _figure(value, ".4f"),
+            _interval(low if high is not None else None, high),
+            f"{since:%Y-%m-%d %H:%M}",
+        )
+    out.print(table)
+    for at, task, look, decision, *_, reason in published.promotions(n=n):
+        out.print(f"{at:%Y-%m-%d %H:%M} {task}, look {look}, {decision}: {escape(reason)}", soft_wrap=True)
 
 
 @app.command()

@@ -26,6 +26,7 @@ LONGEST_FILES = (
     "test_automation",
     "test_like_assets",
     "test_cli",
+    "test_champions",
     "test_gates",
     "test_cross_validation",
     "test_rating_assets",

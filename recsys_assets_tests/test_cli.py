@@ -231,7 +231,10 @@ def test_data_sets_are_listed_with_what_is_published_of_them(world: World) -> No
 def test_help_names_every_command() -> None:
     spoken = recsys(World(project_folder()), "--help")
     assert spoken.code == 0
-    assert all(command in spoken.out for command in ("run", "top", "stars", "similar", "report", "datasets"))
+    assert all(
+        command in spoken.out
+        for command in ("run", "top", "stars", "similar", "report", "champions", "datasets")
+    )
 
 
 # What can't be done is said in one line.
@@ -246,6 +249,7 @@ def test_help_names_every_command() -> None:
         (["top", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["similar", "1", "--dataset", "mini"], "mini has not been published yet"),
         (["report", "--dataset", "mini"], "mini has not been published yet"),
+        (["champions", "--dataset", "mini"], "mini has not been published yet"),
         (["models", "--dataset", "mini"], "mini has not been published yet"),
         (["stars", "1", "--dataset", "mini"], "mini has not been published yet: recsys run --dataset mini"),
         (["stars", "1", "--dataset", "nope"], "no data set 'nope' in datasets.toml"),

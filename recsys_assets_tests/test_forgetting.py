@@ -23,6 +23,7 @@ from recsys_assets.storage.forgetting import Forgotten, drop_lines, drop_reasons
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.layouts import INBOX_FILE, LAYOUTS
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
+from recsys_assets.storage.promotions import PROMOTIONS
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets_tests.graph import World, finished, recsys, upstream
@@ -158,9 +159,10 @@ def test_raw_files_come_out_as_if_the_user_had_never_been_there_subsets_too(
 
 def test_what_was_learned_of_users_goes_and_versions_of_models_of_movies_stay(sample: World) -> None:
     raw, _ = acquired(sample, "sample")
-    learned = [f"artifacts/sample/{name}" for name in ("als.npz", "live/als.npz")]
+    learned = [f"artifacts/sample/{name}" for name in ("als.npz", "live/als.npz", "champions/ranking.npz")]
     learned += [f"models/sample/{name}" for name in ("svdpp.json", "svdpp.npz", "likes/classifier.ubj")]
     kept = [f"models/sample/{CONTENT_ENGINE}/{name}" for name in ("aliases.json", "1/arrays.npz")]
+    kept.append(f"models/sample/{PROMOTIONS}")
     for name in (*learned, *kept):
         (sample.data / name).parent.mkdir(parents=True, exist_ok=True)
         (sample.data / name).write_bytes(b"")

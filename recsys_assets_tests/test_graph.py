@@ -14,8 +14,9 @@ import pytest
 from recsys_assets.contracts import PUBLISHED, TABLES, contract_of
 from recsys_assets.definitions import defs
 from recsys_assets.defs.drift.assets import MEASURES
-from recsys_assets.defs.evaluation.gates import PROMOTION
+from recsys_assets.defs.evaluation.gates import ENGINE
 from recsys_assets.defs.fits import SERVED_FITS, TRIAL, Fit
+from recsys_assets.defs.lifecycle.checks import RIVAL
 from recsys_assets.defs.resources import table_name
 from recsys_assets.defs.split.assets import _interactions
 from recsys_assets_tests.graph import (
@@ -95,7 +96,7 @@ def test_every_check_blocks_but_those_that_only_warn() -> None:
     assert mild == {
         dg.AssetCheckKey(key("like_comparisons"), "boost_matters"),
         dg.AssetCheckKey(key("catalogue_features"), "few_vectors_empty"),
-        *(dg.AssetCheckKey(key("model_versions"), name) for name in PROMOTION),
+        *(dg.AssetCheckKey(key("model_versions"), name) for name in (*ENGINE, RIVAL)),
         *(dg.AssetCheckKey(key("drift"), measure) for measure in MEASURES),
     }
 
@@ -136,6 +137,7 @@ def test_only_judges_are_downstream_of_test_rows() -> None:
     }
     of_likes = {"holdout_like_predictions", "like_evaluation", "like_comparisons", "like_claims"}
     of_all = {"evaluation", "comparisons", "gates", "claims", "evaluation_report"}
+    of_all |= {"challengers", "promotion_comparisons", "champions", "promotions"}
     publishers = {"model_packages", "like_packages", "list_packages", "published"}
     judges = of_lists | of_stars | of_likes | of_all | publishers
     assert downstream("test_ratings") - {"test_ratings"} == judges
@@ -147,7 +149,7 @@ def test_only_judges_are_downstream_of_the_folds() -> None:
     of_likes = {"like_fold_predictions", "like_cross_validation", "like_claims"}
     within = {"rating_folds"} | of_stars | of_likes
     outside = {"evaluation", "gates", "claims", "evaluation_report", "published"}
-    outside |= {"model_packages", "like_packages", "list_packages"}
+    outside |= {"model_packages", "like_packages", "list_packages", "champions", "promotions"}
     assert within == SLOW
     assert (
         downstream("official_folds") - {"official_folds"} == within | outside == judges_of("cross_validation")
@@ -188,6 +190,7 @@ def test_validation_rows_reach_tuning_only_as_judges_of_settings() -> None:
         "like_settings",
         "like_calibration",
         "like_blend",
+        "validation_scores",
         "holdout",
     }
     assert not [
@@ -330,7 +333,7 @@ def test_two_runs_from_the_same_data_have_equal_data_versions(world: World, agai
 @pytest.mark.parametrize("table", sorted(set(PUBLISHED) - {"versions", "publication"}))
 def test_two_runs_from_the_same_data_publish_the_same_bytes(world: World, again: World, table: str) -> None:
     # A float's text is the shortest that gives its bytes back. When it was and how long it took are facts of the run.
-    of_the_run = "('fit_seconds', 'created_at', 'run_id')"
+    of_the_run = "('fit_seconds', 'created_at', 'run_id', 'decided_at', 'promoted_at', 'seconds_per_user')"
     rows = f"select rowid as place, columns(lambda name: name not in {of_the_run}) from {table}"
     text = f"select count(*), md5(string_agg(t::varchar, chr(10) order by place)) from ({rows}) t"
     assert again.published("sample", text) == world.published("sample", text)

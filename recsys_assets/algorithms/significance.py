@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Intervals", "bootstrap_means", "bootstrap_totals", "paired_difference"]
+__all__ = ["Intervals", "bootstrap_means", "bootstrap_totals", "paired_difference", "resample_totals"]
 
 RESAMPLES_PER_BLOCK = 64
 
@@ -138,22 +138,52 @@ def bootstrap_totals(
     ValueError
         If a value is NaN or infinite, ``n_resamples`` is not positive or ``confidence`` is outside (0, 1).
     """
+    _check_resampling(n_resamples, confidence)
+    value, resampled = resample_totals(values, statistic, n_resamples=n_resamples, seed=seed)
+    low, high = _central_range(resampled, confidence)
+    return Intervals(value, low, high, np.full(value.shape, len(values), dtype=np.int64))
+
+
+def resample_totals(
+    values: NDArray[np.floating],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    n_resamples: int,
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return figures that are functions of totals over users, and what they are in each resample of the users.
+
+    For whoever needs more than an interval, such as a one-sided level. All else is as in :func:`bootstrap_totals`.
+
+    Returns
+    -------
+    value : shape (n_figures,)
+    resampled : shape (n_resamples, n_figures)
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, or ``n_resamples`` is not positive.
+    """
     _check_finite("values", values)
     if np.isnan(values).any():
         raise ValueError(f"values has {np.isnan(values).sum()} NaN; a user without rows adds 0 to a total")
-    _check_resampling(n_resamples, confidence)
+    _check_n_resamples(n_resamples)
     columns = values.astype(np.float64, copy=False)
     blocks = _count_blocks(n_resamples, len(columns), np.random.default_rng(seed))
     with threadpool_limits(limits=1, user_api="blas"):
         value = statistic(np.ones((1, len(columns))) @ columns)[0]
         resampled = np.vstack([statistic(counts @ columns) for counts in blocks])
-    low, high = _central_range(resampled, confidence)
-    return Intervals(value, low, high, np.full(value.shape, len(columns), dtype=np.int64))
+    return value, resampled
+
+
+def _check_n_resamples(n_resamples: int) -> None:
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1; got {n_resamples}; 1000 is usual")
 
 
 def _check_resampling(n_resamples: int, confidence: float) -> None:
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1; got {n_resamples}; 1000 is usual")
+    _check_n_resamples(n_resamples)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence}; give a share such as 0.95")
 

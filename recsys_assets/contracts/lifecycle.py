@@ -24,11 +24,25 @@ _MODEL_VERSIONS = Table(
         _figure("lift", "co-likes of content neighbours ÷ those of movies of the same genre"),
         _figure("lift_ci_low", "lower end of the 95 % interval of lift"),
         _figure("lift_min", "threshold catalogue_lift_over_same_genre_min of lift_ci_low; null = off"),
+        _figure(
+            "gain", "lift over movies of the same genre less the champion's, of the same movies and users"
+        ),
+        _figure(
+            "gain_low", "lower end of gain: one-sided at the look's level; 95 % if only the catalogue differs"
+        ),
+        _figure(
+            "gain_min",
+            "what gain_low must lie above: 0, or −catalogue_lift_loss_max; null = no champion to beat",
+        ),
         Column("decision", "VARCHAR", "promoted, not promoted, or none where the run ended before it"),
         Column("reason", "VARCHAR", "the decision in words, figures and thresholds", nullable=True),
         Column("store", "VARCHAR", "what keeps the versions: files or mlflow"),
         Column("data_version", "VARCHAR", "digest of vectors, clusters and names: equal models, one version"),
-        Column("code_version", "VARCHAR", "digest of the code that made it"),
+        Column(
+            "code_version",
+            "VARCHAR",
+            "digest of the code and settings that made it: equal, only the catalogue differs",
+        ),
         Column("run_id", "VARCHAR", "Dagster run that registered it"),
         Column("created_at", "TIMESTAMP", "when it was registered, UTC"),
     ),

@@ -15,6 +15,7 @@ __all__ = [
     "DATA_VERSION_TAG",
     "evaluations",
     "failed_checks",
+    "holds",
     "latest_materializations",
     "provenance",
 ]
@@ -38,12 +39,17 @@ def latest_materializations(
 
 
 def failed_checks(instance: dg.DagsterInstance, latest: Mapping[dg.AssetKey, dg.EventLogEntry]) -> list[str]:
-    """Blocking checks that failed in the very run that made their asset, as ``asset: check``."""
+    """Blocking checks that failed in the very run that made their asset, as ``asset: check``; warnings don't count."""
     return [
         f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
         for evaluation in evaluations(instance, latest)
-        if evaluation.blocking and not evaluation.passed
+        if evaluation.blocking and not holds(evaluation)
     ]
+
+
+def holds(evaluation: dg.AssetCheckEvaluation) -> bool:
+    """Whether what stands behind the check may be made: it passed, or only warns."""
+    return evaluation.passed or evaluation.severity == dg.AssetCheckSeverity.WARN
 
 
 def evaluations(

@@ -13,6 +13,7 @@ from recsys_assets.defs.provenance import (
     CODE_VERSION_TAG,
     DATA_VERSION_TAG,
     evaluations,
+    holds,
     latest_materializations,
 )
 from recsys_assets.defs.resources import Project
@@ -44,7 +45,7 @@ def stale_assets(
     outside = _changed_outside(project, dataset, latest)
     specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
     checks = _blocking_checks(definitions)
-    passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if evaluation.passed}
+    passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if holds(evaluation)}
     stale: dict[dg.AssetKey, str] = {}
     for key in graph.toposorted_asset_keys:
         if key in left_out:

@@ -21,7 +21,9 @@ REPORTED: Final = ("model_versions",)
 _TITLE: Final = "Versions of the content engine"
 _NOTE: Final = (
     "A version serves if its clusters' silhouette reaches its threshold and the lift of its neighbours over movies of "
-    "the same genre is above its own, with the lower end of its interval. A run that falls short leaves the champion."
+    "the same genre is above its own, with the lower end of its interval; and if, beside another that serves, its lift "
+    "over the same movies and users is above that one's for certain, or no worse where only the catalogue differs. A "
+    "run that falls short leaves the champion."
 )
 _FORMATS: Final = {"Version": "d", "Silhouette": ".4f", "Lift": ".3f", "At least": ".3f"}
 

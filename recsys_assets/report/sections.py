@@ -11,6 +11,7 @@ from recsys_assets.report import (
     catalogue_engine,
     catalogue_exploration,
     catalogue_relevance,
+    champions,
     claims,
     exploration,
     folds,
@@ -30,6 +31,7 @@ REPORTED: Final = (
     *catalogue_engine.REPORTED,
     *catalogue_relevance.REPORTED,
     *lifecycle.REPORTED,
+    *champions.REPORTED,
     *claims.REPORTED,
 )
 """The tables that sections are made of."""
@@ -53,7 +55,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
     KeyError
         If a table of ``REPORTED`` is missing.
     """
-    sections = [ratings.predicted_stars(tables, description=stars_description)]
+    sections = [champions.champions(tables)] if champions.is_there(tables) else []
+    sections.append(ratings.predicted_stars(tables, description=stars_description))
     if all(name in tables and len(tables[name]) for name in folds.REPORTED):
         sections.append(folds.cross_validation(tables))
     if any(name in tables for name in likes.REPORTED):

@@ -16,11 +16,15 @@ from recsys_assets.registry import DatasetSpec
 from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, reasons_name, rows_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
+from recsys_assets.storage.promotions import PROMOTIONS
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets.storage.warehouse import Warehouse
 
 __all__ = ["Eraser", "ForgettingError"]
+
+_OF_NOBODY = frozenset({CONTENT_ENGINE, PROMOTIONS})
+"""What stands among a data set's models and is of no user."""
 
 
 class ForgettingError(LookupError):
@@ -132,10 +136,10 @@ class Eraser:
         return found + [str(path.relative_to(self.data)) for path in named]
 
     def _made_of(self, spec: DatasetSpec) -> Iterator[Path]:
-        """What was learned of users. Versions of the content engine are of movies alone, and stay."""
+        """What was learned of users. Versions of the content engine and decisions on champions name none, and stay."""
         yield self.data / "artifacts" / spec.name
         models = self.data / "models" / spec.name
-        yield from sorted(path for path in models.glob("*") if path.name != CONTENT_ENGINE)
+        yield from sorted(path for path in models.glob("*") if path.name not in _OF_NOBODY)
 
 
 def _arrays_in(made: Path) -> list[Path]:

@@ -134,6 +134,26 @@ class Published:
             "from model_versions order by version desc"
         )
 
+    def champions(self) -> list[tuple[Any, ...]]:
+        """(task, strategy, version, metric, value, ci_low, ci_high, promoted_at, reason) of who answers by default."""
+        return self._rows(
+            "select task, strategy, version, metric, value, ci_low, ci_high, promoted_at, reason from champions"
+        )
+
+    def promotions(self, *, n: int) -> list[tuple[Any, ...]]:
+        """(decided_at, task, look, decision, challenger, champion, blocked_by, distance, reason), the newest first."""
+        return self._rows(
+            "select decided_at, task, look, decision, challenger, champion, blocked_by, distance, reason "
+            "from promotions order by number desc limit ?",
+            [n],
+        )
+
+    def default_strategy(self) -> str:
+        """The champion of lists; the hybrid where there is none, as in files that are older than champions."""
+        known = self._rows("select 1 from duckdb_tables() where table_name = 'champions'")
+        named = self._rows("select strategy from champions where task = 'ranking'") if known else []
+        return str(named[0][0]) if named else "hybrid"
+
     def top(self, user_id: int, *, strategy: str, n: int) -> Answer:
         """A user's list: (rank, movie_id, title, genres, score).
 

@@ -6,7 +6,7 @@ the other folds. Neighbours by content learn nothing from ratings, and are the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "fold_of_users",
     "judge_lift",
     "judge_precision",
+    "lift_totals",
     "neighbors_to_judge",
     "random_neighbors",
 ]
@@ -200,25 +201,10 @@ def judge_lift(
     figures named lift, lift_ratio (of the method's lift to the baseline's) and lift_difference (of the contrasts); NaN
     where no pair of a method is expected to be liked by anyone
     """
-    n_folds = int(fold.max(initial=0)) + 1
-    pairs = {name: [_adjacency(items, likes.shape[1]) for items in lists] for name, lists in methods.items()}
-    of_fold = [
-        csr_matrix(likes.multiply((fold == number)[:, None]), dtype=np.float64) for number in range(n_folds)
-    ]
-    observed = [
-        sum(_co_likes(rows, own) for rows, own in zip(of_fold, by_fold, strict=True))
-        for by_fold in pairs.values()
-    ]
-    judging = (fold[:, None] == np.arange(n_folds)).astype(np.float64)
-    columns = np.column_stack([*observed, judging, hstack(of_fold).toarray()])
+    columns, lifts_of = lift_totals(likes, fold, methods)
 
     def figures(totals: NDArray[np.float64]) -> NDArray[np.float64]:
-        seen, n_users, n_likes = np.split(totals, [len(pairs), len(pairs) + n_folds], axis=1)
-        of_items = n_likes.reshape(len(totals), n_folds, -1)
-        lift = {
-            name: _ratio(seen[:, number], _expected(of_items, n_users, by_fold))
-            for number, (name, by_fold) in enumerate(pairs.items())
-        }
+        lift = lifts_of(totals)
         over = [_ratio(one, lift[baseline]) for one in lift.values()]
         return np.column_stack([*lift.values(), *over, *(lift[a] - lift[b] for a, b in contrasts)])
 
@@ -231,6 +217,38 @@ def judge_lift(
         names,
         bootstrap_totals(columns, figures, n_resamples=n_resamples, confidence=confidence, seed=seed),
     )
+
+
+def lift_totals(
+    likes: SparseRows, fold: NDArray[np.integer], methods: Mapping[str, Sequence[Items]]
+) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]]:
+    """What each user adds to the lifts of `judge_lift`, and each method's lift as a function of totals over users.
+
+    Returns
+    -------
+    columns : shape (n_users, n_columns)
+    lifts : from totals of shape (n, n_columns) to each method's lifts, shape (n,)
+    """
+    n_folds = int(fold.max(initial=0)) + 1
+    pairs = {name: [_adjacency(items, likes.shape[1]) for items in lists] for name, lists in methods.items()}
+    of_fold = [
+        csr_matrix(likes.multiply((fold == number)[:, None]), dtype=np.float64) for number in range(n_folds)
+    ]
+    observed = [
+        sum(_co_likes(rows, own) for rows, own in zip(of_fold, by_fold, strict=True))
+        for by_fold in pairs.values()
+    ]
+    judging = (fold[:, None] == np.arange(n_folds)).astype(np.float64)
+
+    def lifts(totals: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        seen, n_users, n_likes = np.split(totals, [len(pairs), len(pairs) + n_folds], axis=1)
+        of_items = n_likes.reshape(len(totals), n_folds, -1)
+        return {
+            name: _ratio(seen[:, number], _expected(of_items, n_users, by_fold))
+            for number, (name, by_fold) in enumerate(pairs.items())
+        }
+
+    return np.column_stack([*observed, judging, hstack(of_fold).toarray()]), lifts
 
 
 def judge_precision(

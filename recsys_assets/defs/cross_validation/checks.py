@@ -16,6 +16,8 @@ JUDGES = {
     "like_cross_validation",
     "evaluation",
     "gates",
+    "champions",
+    "promotions",
     "claims",
     "evaluation_report",
     "model_packages",

@@ -3,8 +3,9 @@
 A name ends in ``_min`` (measured ≥ threshold passes; with ``_beat`` or ``_over_`` in it, measured > threshold) or in
 ``_max`` (measured ≤ threshold). A figure that doesn't exist, NaN, never passes.
 
-``GATES`` guard the publication. ``PROMOTION`` guards one model alone: what fails it doesn't serve, the model before it
-does, and the rest of the run goes on.
+``GATES`` guard the publication. ``PROMOTION`` guards who answers by default: what fails it doesn't serve, the model
+before it does, and the rest of the run goes on; but for regressions: a champion that is worse than when it was crowned
+stops the publication too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ import pandas as pd
 from recsys_assets.algorithms.rating_prediction.judging import ALL_ITEMS, NO_CUT_OFF
 from recsys_assets.contracts import TABLES
 
-__all__ = ["GATES", "OFFICIAL", "PROMOTION", "TEST", "Measured", "judge", "verdict"]
+__all__ = [
+    "ENGINE",
+    "GATES",
+    "OFFICIAL",
+    "PROMOTION",
+    "TEST",
+    "Measured",
+    "judge",
+    "verdict",
+]
 
 TEST, OFFICIAL = "test", "official_5fold"
 """Splits: each user's latest ratings; the folds that come with a data set."""
@@ -139,13 +149,41 @@ GATES: Mapping[str, Gate] = {
     },
 }
 
-PROMOTION: Mapping[str, str] = {
+ENGINE: Mapping[str, str] = {
     "catalogue_silhouette_min": "silhouette of the content engine's clusters",
     "catalogue_lift_over_same_genre_min": (
         "lower end of the interval of co-likes of content neighbours ÷ those of movies of the same genre"
     ),
 }
 """The gates of the content engine's champion, in words; `defs.lifecycle` measures them."""
+
+_LOSS = "what a challenger may lose against the champion, counted with the upper end of its interval:"
+_GUARDRAILS: Mapping[str, str] = {
+    "ranking_light_users_loss_max": f"{_LOSS} NDCG@10 of the third of the users with fewest ratings",
+    "ranking_tail_items_loss_max": f"{_LOSS} NDCG@10 on likes of tail items",
+    "ranking_coverage_loss_max": "share of the champion's coverage at 10 that a challenger loses",
+    "ranking_ms_per_user_max": "milliseconds that a challenger takes to make a user's list",
+    "rating_light_users_loss_max": f"{_LOSS} RMSE of the third of the users with fewest ratings, stars",
+    "rating_tail_items_loss_max": f"{_LOSS} RMSE on ratings of tail items, stars",
+    "like_light_users_loss_max": f"{_LOSS} log loss of the third of the users with fewest ratings",
+    "like_tail_items_loss_max": f"{_LOSS} log loss on ratings of tail items",
+    "catalogue_lift_loss_max": (
+        "what the same content engine on another catalogue may lose in lift over movies of the same genre, counted "
+        "with the upper end of its interval"
+    ),
+}
+"""The gates of challengers beside being better than the champion, in words; `defs.champions` measures them."""
+
+_REGRESSIONS: Mapping[str, str] = {
+    f"{task}_regression_max": (
+        f"{figure} that the champion of {task} lost for certain on the same test rows since it was crowned: the lower "
+        "end of its loss, one-sided"
+    )
+    for task, figure in (("ranking", "NDCG@10"), ("rating", "RMSE"), ("like", "log loss"))
+}
+
+PROMOTION: Mapping[str, str] = {**ENGINE, **_GUARDRAILS, **_REGRESSIONS}
+"""All gates of who answers by default, in words."""
 
 
 def judge(measured: Measured, thresholds: Mapping[str, float | Literal["off"]]) -> pd.DataFrame:

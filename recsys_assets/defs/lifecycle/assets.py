@@ -1,5 +1,6 @@
 """The content engine as a model with versions: registered, judged, promoted, served by its champion."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ from recsys_assets.defs.catalogue.neighbors import NeighborsConfig
 from recsys_assets.defs.common import artifact, dataset_asset, frame_digest
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.lifecycle.promotion import decide_promotion, engine_figures, version_rows
+from recsys_assets.defs.lifecycle.rivalry import Rivalry, RivalryConfig, judge_rivals, keep_decision
 from recsys_assets.defs.lifecycle.store import model_registry, store_name
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, partition_of
@@ -37,10 +39,18 @@ from recsys_assets.report.catalogue_engine_plots import evidence_by_k
 from recsys_assets.report.catalogue_relevance_plots import lift_by_method
 from recsys_assets.settings import lifecycle_store
 from recsys_assets.storage.arrays import as_arrays, content_digest
-from recsys_assets.storage.model_registry import Candidate
+from recsys_assets.storage.model_registry import Candidate, ModelRegistry, ModelVersion
+from recsys_assets.storage.promotions import PromotionLog
 
 # Another store has versions of its own: what is registered in one is not in the other.
 STORE = store_name(os.environ)
+RECIPE = code_version(
+    "recsys_assets.defs.catalogue.documents",
+    "recsys_assets.defs.catalogue.clusters",
+    "recsys_assets.algorithms.catalogue.features",
+    "recsys_assets.algorithms.catalogue.ward",
+)
+"""The code that makes a version out of a catalogue."""
 MODEL_CODE = "recsys_assets.storage.content_engine_pyfunc"
 CODE = f"{code_version(__name__, MODEL_CODE)}-{STORE}"
 CODE_SHOWN = f"{code_version(__name__, MODEL_CODE, 'recsys_assets.report.catalogue_engine_plots')}-{STORE}"
@@ -81,12 +91,13 @@ def content_engine_version(
     figures = engine_figures(tables["catalogue_cluster_evidence"], tables["catalogue_relevance"])
     measured = {name: value for name, value in figures.items() if np.isfinite(value)}
     registry = model_registry(project.folder, dataset)
+    parameters = _parameters(context.instance, dataset)
     candidate = Candidate(
         as_arrays(engine),
         data_version=content_digest(engine),
-        code_version=CODE,
+        code_version=_recipe(parameters),
         run_id=context.run.run_id,
-        parameters=_parameters(context.instance, dataset) | {"k": catalogue_clusters.n_clusters},
+        parameters=parameters | {"k": catalogue_clusters.n_clusters},
         metrics=measured,
         evidence=_evidence(tables),
     )
@@ -101,12 +112,13 @@ def content_engine_version(
 @dataset_asset(
     group_name=GROUP,
     kinds={"duckdb", "table", KIND},
-    deps=[VERSION, "gate_thresholds"],
+    deps=[VERSION, "gate_thresholds", "ratings", "catalogue_movies", "catalogue_genres"],
     code_version=CODE,
     description=TABLES["model_versions"].comment,
 )
 def model_versions(
     context: dg.AssetExecutionContext,
+    config: RivalryConfig,
     catalogue_cluster_evidence: pd.DataFrame,
     catalogue_relevance: pd.DataFrame,
     project: Project,
@@ -115,8 +127,8 @@ def model_versions(
     registry = model_registry(project.folder, dataset)
     made = latest_materializations(context.instance, [VERSION], dataset)[VERSION].asset_materialization
     data_version = (made.tags or {}).get(DATA_VERSION_TAG) if made else None
-    registered = (one.version for one in registry.versions() if one.data_version == data_version)
-    candidate = max(registered, default=None)
+    registered = [one for one in registry.versions() if one.data_version == data_version]
+    candidate = max(registered, key=lambda one: one.version, default=None)
     if candidate is None and data_version not in (None, NOTHING):
         raise dg.Failure(
             f"content_engine_version was registered with data version {data_version}, which {registry.store} doesn't "
@@ -124,13 +136,17 @@ def model_versions(
             "content_engine_version"
         )
     if candidate is not None:
+        rivalry = _rivalry(project, dataset, registry, candidate, config)
         decision = decide_promotion(
             engine_figures(catalogue_cluster_evidence, catalogue_relevance),
             project.spec(context).thresholds,
             champion=registry.champion(),
+            rivalry=rivalry,
         )
-        registry.decide(candidate, decision)
-    rows = version_rows(registry, candidate)
+        # The log first: a look that was taken counts, though the run should end here.
+        keep_decision(PromotionLog(project.folder, dataset), candidate, decision, rivalry, context.run.run_id)
+        registry.decide(candidate.version, decision)
+    rows = version_rows(registry, candidate.version if candidate else None)
     return dg.MaterializeResult(
         value=rows,
         metadata={"champion": str(registry.champion() or "none")},
@@ -231,6 +247,30 @@ def _parameters(instance: dg.DagsterInstance, dataset: str) -> dict[str, str]:
         settings = config(**steps.get(step, {}).get("config", {})).model_dump()
         parameters |= {f"{name}.{setting}": str(value) for setting, value in settings.items()}
     return parameters
+
+
+def _recipe(parameters: Mapping[str, str]) -> str:
+    """Code and settings as one digest: versions that share it differ by their catalogues alone."""
+    text = ";".join(f"{name}={value}" for name, value in sorted(parameters.items()))
+    return f"{RECIPE}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def _rivalry(
+    project: Project, dataset: str, registry: ModelRegistry, candidate: ModelVersion, config: RivalryConfig
+) -> Rivalry | None:
+    """The candidate beside the champion; None if no other version serves, or if nothing is asked of the same recipe."""
+    number = registry.champion()
+    if number is None or number == candidate.version:
+        return None
+    champion = next(one for one in registry.versions() if one.version == number)
+    allowed = project.registry.dataset(dataset).thresholds.get("catalogue_lift_loss_max")
+    same_recipe = candidate.code_version == champion.code_version
+    if same_recipe and allowed is None:
+        return None
+    sides = [(one, ContentEngine(**registry.arrays(one.version))) for one in (candidate, champion)]
+    return judge_rivals(
+        project, dataset, sides[0], sides[1], config, loss_max=allowed if same_recipe else None
+    )
 
 
 def _evidence(tables: dict[str, pd.DataFrame]) -> dict[str, bytes]:

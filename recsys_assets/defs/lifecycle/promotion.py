@@ -1,4 +1,4 @@
-"""Whether a version of the content engine may serve: its figures against the gates of `PROMOTION`."""
+"""Whether a version of the content engine may serve: its figures against the gates of `ENGINE`, and the champion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from recsys_assets.contracts import TABLES
-from recsys_assets.defs.evaluation.gates import PROMOTION, verdict
+from recsys_assets.defs.evaluation.gates import ENGINE, verdict
+from recsys_assets.defs.lifecycle.rivalry import Rivalry
 from recsys_assets.storage.model_registry import (
     CHAMPION,
     Decision,
@@ -57,7 +58,7 @@ def engine_figures(evidence: pd.DataFrame, relevance: pd.DataFrame) -> dict[str,
 
 def verdicts(figures: Mapping[str, float | None], thresholds: Mapping[str, float]) -> list[dict[str, Any]]:
     """Each gate of the champion that is on, judged; a figure that doesn't exist fails it."""
-    measured = {name: figures[FIGURE_OF[name][0]] for name in PROMOTION if name in thresholds}
+    measured = {name: figures[FIGURE_OF[name][0]] for name in ENGINE if name in thresholds}
     return [
         verdict(name, math.nan if value is None else value, thresholds[name])
         for name, value in measured.items()
@@ -65,7 +66,11 @@ def verdicts(figures: Mapping[str, float | None], thresholds: Mapping[str, float
 
 
 def decide_promotion(
-    figures: Mapping[str, float], thresholds: Mapping[str, float], *, champion: int | None
+    figures: Mapping[str, float],
+    thresholds: Mapping[str, float],
+    *,
+    champion: int | None,
+    rivalry: Rivalry | None = None,
 ) -> Decision:
     """Promote a version whose figures pass all gates that are on; else say what fails, and who serves instead.
 
@@ -73,18 +78,21 @@ def decide_promotion(
     ----------
     thresholds : of all gates that are on, of whatever model
     champion : the version that serves now, if any
+    rivalry : the version beside the champion, if that is another one
     """
     judged = verdicts(figures, thresholds)
+    passed = [in_words(row) for row in judged if row["passed"]]
     failed = [in_words(row) for row in judged if not row["passed"]]
-    if failed:
-        reason = f"{'; '.join(failed)}; {who_serves(champion)}"
-    else:
-        reason = "; ".join(in_words(row) for row in judged) or "all gates are off"
+    if rivalry is not None:
+        (passed if rivalry.holds else failed).append(rivalry.in_words())
+        figures = {**figures, "gain": rivalry.gain.difference, "gain_low": rivalry.measured}
+    reason = "; ".join([*failed, who_serves(champion)] if failed else passed) or "all gates are off"
     return Decision(
         not failed,
         reason,
         {name: value if math.isfinite(value) else None for name, value in figures.items()},
-        {str(row["gate"]): float(row["threshold"]) for row in judged},
+        {str(row["gate"]): float(row["threshold"]) for row in judged}
+        | ({} if rivalry is None else {"gain_min": rivalry.threshold}),
     )
 
 
@@ -121,8 +129,9 @@ def _row(version: ModelVersion, champion: int | None) -> dict[str, Any]:
         "version": version.version,
         "stage": stage_of(version, champion),
         "alias": CHAMPION if version.version == champion else None,
-        **{name: figures.get(name) for name in ("silhouette", "lift", "lift_ci_low")},
+        **{name: figures.get(name) for name in ("silhouette", "lift", "lift_ci_low", "gain", "gain_low")},
         **{column: thresholds.get(gate) for gate, (_, column) in FIGURE_OF.items()},
+        "gain_min": thresholds.get("gain_min"),
         "decision": decision,
         "reason": decided.reason if decided else None,
         "data_version": version.data_version,
