@@ -16,6 +16,7 @@ from recsys_assets.defs.provenance import (
     latest_materializations,
 )
 from recsys_assets.defs.resources import Project
+from recsys_assets.partitions import BACKTEST_GROUP
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.publishing import Publisher
 
@@ -37,7 +38,7 @@ def stale_assets(
     An asset is stale if it was never made, its code version differs, what it was made of has another data version by
     now or is itself stale, or a blocking check of it hasn't passed in the run that made it. Those that read the outside
     world are stale when that has changed. What one step makes together is stale together. Those left out stay as they
-    are, made or not.
+    are, made or not; so do backtests, which have runs of their own (`stale_windows`).
     """
     graph = definitions.resolve_asset_graph()
     latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
@@ -47,7 +48,7 @@ def stale_assets(
     passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if evaluation.passed}
     stale: dict[dg.AssetKey, str] = {}
     for key in graph.toposorted_asset_keys:
-        if key in left_out:
+        if key in left_out or graph.get(key).group_name == BACKTEST_GROUP:
             continue
         reason = (
             outside.get(key)
