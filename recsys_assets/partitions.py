@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from recsys_assets.contracts import WINDOW_NAMES
 from recsys_assets.registry import load_registry
 from recsys_assets.settings import data_folder
 
@@ -11,8 +12,7 @@ __all__ = ["BACKTESTS", "BACKTEST_GROUP", "DATASETS", "WINDOWS", "window_key"]
 
 DATASETS = dg.StaticPartitionsDefinition(list(load_registry(data_folder() / "datasets.toml").datasets))
 
-WINDOWS = dg.StaticPartitionsDefinition([f"w{number:02}" for number in range(1, 9)])
-"""Stretches of time that follow each other; where they begin and end, a data set's own ratings say."""
+WINDOWS = dg.StaticPartitionsDefinition(list(WINDOW_NAMES))
 BACKTESTS = dg.MultiPartitionsDefinition({"dataset": DATASETS, "window": WINDOWS})
 
 BACKTEST_GROUP = "backtest"

@@ -28,7 +28,7 @@ from recsys_assets.contracts import (
     raw,
     split,
 )
-from recsys_assets.contracts.backtest import BACKTEST_TABLES
+from recsys_assets.contracts.backtest import BACKTEST_TABLES, WINDOW_NAMES
 from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "PUBLISHED",
     "PUBLISHED_IF_MADE",
     "TABLES",
+    "WINDOW_NAMES",
     "Column",
     "Reference",
     "Rule",

@@ -8,10 +8,12 @@ from recsys_assets.contracts.columns import SPLIT, time_column
 from recsys_assets.contracts.judgement import COMPARISONS, EVALUATION
 from recsys_assets.contracts.schema import Column, Table
 
-__all__ = ["BACKTEST_TABLES", "TABLES"]
+__all__ = ["BACKTEST_TABLES", "TABLES", "WINDOW_NAMES"]
 
 BACKTEST_TABLES = ("backtest_windows", "backtest_figures", "backtest_comparisons")
 """The tables of backtests: each window replaces its own rows."""
+WINDOW_NAMES = tuple(f"w{number:02}" for number in range(1, 9))
+"""Stretches of time that follow each other; where they begin and end, a data set's own ratings say."""
 
 _WINDOW = Column("window", "VARCHAR", "w01, w02, …: stretches of time that follow each other")
 _WINDOWS = Table(

@@ -15,6 +15,7 @@ from recsys_assets.defs.backtest.config import BacktestConfig
 from recsys_assets.defs.backtest.rows import read_history, window_row
 from recsys_assets.defs.common import OWNERS, frame_digest, spec
 from recsys_assets.defs.resources import Project, partition_of, table_metadata, window_of
+from recsys_assets.defs.staleness import windows_version
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import BACKTEST_GROUP, BACKTESTS, DATASETS, WINDOWS
 from recsys_assets.report.backtest import backtest_section
@@ -136,11 +137,10 @@ def report_backtest(context: dg.AssetExecutionContext, project: Project) -> dg.M
     dataset = partition_of(context)
     with project.warehouse.connect(dataset) as connection:
         tables = {name: connection.execute(f'from "{name}"').df() for name in BACKTEST_TABLES}
-        versions = [table_digest(connection, name) for name in BACKTEST_TABLES]
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(backtest_section(tables).markdown),
             "windows": len(tables["backtest_windows"]),
         },
-        data_version=dg.DataVersion("-".join(versions)),
+        data_version=dg.DataVersion(windows_version(project, dataset)),
     )
