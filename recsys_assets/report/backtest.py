@@ -10,12 +10,14 @@ from typing import Final
 
 import pandas as pd
 
+from recsys_assets.algorithms.backtesting.pooling import Pooled, pool_windows
 from recsys_assets.report import backtest_plots
-from recsys_assets.report.intervals import BETTER, NOTHING_SHOWN_NOTE, WORSE, verdicts
+from recsys_assets.report.intervals import BETTER, WORSE, interval_text, verdicts
 from recsys_assets.report.page import Section, figures, note, paragraph, subsections
 from recsys_assets.report.style import (
     LOWER_IS_BETTER,
     escape_markdown,
+    format_cell,
     html_table,
     label,
     markdown_table,
@@ -34,6 +36,10 @@ _DESCRIPTION: Final = (
     "chosen by each user's latest ratings before it, and what was rated within the window judges them. Known users had "
     "rated before the window; new users get a list that was made for anyone. The tag genome and the catalogue of "
     "metadata are left out: they are of one late moment. Windows hold equally many ratings, not equal time."
+)
+_POOLED_NOTE: Final = (
+    "Means are over windows, weighted by their users; a user who comes back counts in each. Better and worse: in so "
+    "many windows the difference's own interval lies on that side of zero."
 )
 _SUMMARISED: Final = (("ndcg", "warm_users"), ("hit_rate", "new_users"), ("rmse", "all"))
 
@@ -56,9 +62,8 @@ def backtest_section(tables: Mapping[str, pd.DataFrame]) -> Section:
     by_window = _windows(windows)
     finding = _finding(windows, compared)
     drawn = figures(backtest_plots.drawings(windows, measured, compared))
-    formats = dict.fromkeys(summary.select_dtypes("float").columns, ".4f")
     parts = {
-        "Models over all windows": f"{html_table(summary, formats=formats)}\n{note(NOTHING_SHOWN_NOTE)}\n{drawn}",
+        "Models over all windows": f"{html_table(summary, formats=_SUMMARY)}\n{note(_POOLED_NOTE)}\n{drawn}",
         "Windows": html_table(by_window, formats=_COUNTS),
     }
     images = backtest_plots.images(windows, measured, compared).values()
@@ -71,7 +76,8 @@ def backtest_section(tables: Mapping[str, pd.DataFrame]) -> Section:
                 f"### {_TITLE}",
                 escape_markdown(finding),
                 escape_markdown(_DESCRIPTION),
-                markdown_table(summary, formats=formats),
+                markdown_table(summary, formats=_SUMMARY),
+                escape_markdown(_POOLED_NOTE),
                 " ".join(images),
                 markdown_table(by_window, formats=_COUNTS),
             ]
@@ -88,6 +94,7 @@ def backtest_section(tables: Mapping[str, pd.DataFrame]) -> Section:
     )
 
 
+_SUMMARY: Final = {"Mean": ".4f", "Difference": "+.4f", "Users": ",d"}
 _COUNTS: Final = {
     "Learned from": ",d",
     "Judged": ",d",
@@ -118,24 +125,36 @@ def _summary(measured: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for metric, segment in _SUMMARISED:
         own = measured[(measured["metric"] == metric) & (measured["segment"] == segment)]
-        best_first = own.dropna(subset=["value"]).groupby("model")["value"].mean()
-        for model in best_first.sort_values(ascending=metric in LOWER_IS_BETTER, kind="stable").index:
-            of_model = own[(own["model"] == model) & own["value"].notna()]
-            against = _against(compared, str(model), metric, segment)
+        pooled = {str(name): _pooled(of_model, "value") for name, of_model in own.groupby("model")}
+        best_first = sorted(
+            pooled, key=lambda name: (pooled[name].value, name), reverse=metric not in LOWER_IS_BETTER
+        )
+        for model in best_first:
+            against = _against(compared, model, metric, segment)
+            gain = _pooled(against, "difference")
             rows.append(
                 {
-                    "Figure": f"{metric_label(metric, int(of_model['k'].max()))}, {phrase(segment)}",
-                    "Model": label(str(model)),
-                    "Mean": float(of_model["value"].mean()),
-                    "Lowest": float(of_model["value"].min()),
-                    "Highest": float(of_model["value"].max()),
+                    "Figure": f"{metric_label(metric, int(own['k'].max()))}, {phrase(segment)}",
+                    "Model": label(model),
+                    "Mean": pooled[model].value,
+                    "Interval": _interval(pooled[model], ".3f"),
                     "Against": label(str(against["baseline"].iloc[0])) if len(against) else "–",
+                    "Difference": gain.value,
+                    "Its interval": _interval(gain, "+.3f"),
                     "Better in": _share(against, BETTER, metric),
                     "Worse in": _share(against, WORSE, metric),
-                    "Users (all windows)": int(of_model["n_users"].sum()),
+                    "Users": pooled[model].n,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _pooled(rows: pd.DataFrame, column: str) -> Pooled:
+    return pool_windows(*(rows[name].to_numpy() for name in (column, "ci_low", "ci_high", "n_users")))
+
+
+def _interval(pooled: Pooled, spec: str) -> str:
+    return interval_text(pooled.low, pooled.high, spec) if pooled.n else "–"
 
 
 def _against(compared: pd.DataFrame, model: str, metric: str, segment: str) -> pd.DataFrame:
@@ -160,9 +179,11 @@ def _finding(windows: pd.DataFrame, compared: pd.DataFrame) -> str:
         against = _against(compared, model, metric, segment)
         if len(against):
             baseline, name = str(against["baseline"].iloc[0]), metric_label(metric, int(against["k"].max()))
+            gain = _pooled(against, "difference")
             said.append(
-                f"In {name}, {phrase(model)} is better than {phrase(baseline)} beyond noise in "
-                f"{_count(against, BETTER, metric)} of {len(against)} windows, and worse in "
+                f"{name} of {phrase(model)} less that of {phrase(baseline)} is {format_cell(gain.value, '+.3f')} "
+                f"({_interval(gain, '+.3f')}) over all windows; beyond noise it is better in "
+                f"{_count(against, BETTER, metric)} of {len(against)} of them and worse in "
                 f"{_count(against, WORSE, metric)}."
             )
     return " ".join(said)
