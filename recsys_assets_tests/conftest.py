@@ -24,6 +24,7 @@ settings.load_profile("recsys")
 
 SAME_WORLDS = (
     "test_automation",
+    "test_backtest_assets",
     "test_cli",
     "test_cross_validation",
     "test_drift_assets",
