@@ -84,7 +84,7 @@ def new_id() -> str:
 def board(dataset: str) -> list[tuple[Any, ...]]:
     """The windows that were made, the earliest first.
 
-    Window, its first moment, ratings learned from, known users with a like in it; NDCG of popularity, ALS and the
+    Window, its first moment, ratings learned from, warm users with a like in it; NDCG of popularity, ALS and the
     hybrid; the hybrid less popularity with the ends of its interval; RMSE of biases and of SVD++.
     """
     project = launch.project_here()

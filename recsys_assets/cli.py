@@ -418,7 +418,7 @@ def _summary(dataset: str) -> None:
 
 def _windows_summary(dataset: str, board: list[tuple[Any, ...]]) -> None:
     table = Table(
-        title=f"{dataset}: NDCG@10 of known users, RMSE of all ratings, window by window",
+        title=f"{dataset}: NDCG@10 of warm users, RMSE of all ratings, window by window",
         title_justify="left",
         box=SIMPLE,
     )

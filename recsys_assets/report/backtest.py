@@ -12,6 +12,7 @@ import pandas as pd
 
 from recsys_assets.algorithms.backtesting.pooling import Pooled, pool_windows
 from recsys_assets.report import backtest_plots
+from recsys_assets.report.backtest_plots import segment_phrase
 from recsys_assets.report.intervals import BETTER, WORSE, interval_text, verdicts
 from recsys_assets.report.page import Section, figures, note, paragraph, subsections
 from recsys_assets.report.style import (
@@ -33,7 +34,7 @@ REPORTED: Final = ("backtest_windows", "backtest_figures", "backtest_comparisons
 _TITLE: Final = "Backtest"
 _DESCRIPTION: Final = (
     "Each window is a moment of the past: models learned from ratings and tags that are strictly older, settings were "
-    "chosen by each user's latest ratings before it, and what was rated within the window judges them. Known users had "
+    "chosen by each user's latest ratings before it, and what was rated within the window judges them. Warm users had "
     "rated before the window; new users get a list that was made for anyone. The tag genome and the catalogue of "
     "metadata are left out: they are of one late moment. Windows hold equally many ratings, not equal time."
 )
@@ -41,7 +42,12 @@ _POOLED_NOTE: Final = (
     "Means are over windows, weighted by their users; a user who comes back counts in each. Better and worse: in so "
     "many windows the difference's own interval lies on that side of zero."
 )
-_SUMMARISED: Final = (("ndcg", "warm_users"), ("hit_rate", "new_users"), ("rmse", "all"))
+_SUMMARISED: Final = (
+    ("ndcg", "warm_users"),
+    ("hit_rate", "new_users"),
+    ("rmse", "all"),
+    ("rmse", "warm_users"),
+)
 
 
 def is_there(tables: Mapping[str, pd.DataFrame]) -> bool:
@@ -98,7 +104,7 @@ _SUMMARY: Final = {"Mean": ".4f", "Difference": "+.4f", "Users": ",d"}
 _COUNTS: Final = {
     "Learned from": ",d",
     "Judged": ",d",
-    "Known users": ",d",
+    "Warm users": ",d",
     "New users": ",d",
     "New movies": ",d",
 }
@@ -113,7 +119,7 @@ def _windows(windows: pd.DataFrame) -> pd.DataFrame:
             "To": ordered["ends_at"].dt.strftime("%Y-%m-%d %H:%M"),
             "Learned from": ordered["n_train"],
             "Judged": ordered["n_judged"],
-            "Known users": ordered["n_warm_users"],
+            "Warm users": ordered["n_warm_users"],
             "New users": ordered["n_new_users"],
             "New movies": ordered["n_new_items"],
         }
@@ -134,7 +140,7 @@ def _summary(measured: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
             gain = _pooled(against, "difference")
             rows.append(
                 {
-                    "Figure": f"{metric_label(metric, int(own['k'].max()))}, {phrase(segment)}",
+                    "Figure": f"{metric_label(metric, int(own['k'].max()))}, {segment_phrase(segment)}",
                     "Model": label(model),
                     "Mean": pooled[model].value,
                     "Interval": _interval(pooled[model], ".3f"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,11 +12,11 @@ from matplotlib.axes import Axes
 from recsys_assets.report.plots import Plot, legend, markdown_image, plot, short_label
 from recsys_assets.report.style import LIGHT, METRICS, metric_label, metric_name, phrase, series_styles
 
-__all__ = ["DRAWN", "differences_over_time", "drawings", "figures_over_time", "images"]
+__all__ = ["DRAWN", "differences_over_time", "drawings", "figures_over_time", "images", "segment_phrase"]
 
 #: title: (which table, metric, segment)
 DRAWN: Final = {
-    "Lists of known users": ("figures", "ndcg", "warm_users"),
+    "Lists of warm users": ("figures", "ndcg", "warm_users"),
     "Against popularity": ("comparisons", "ndcg", "warm_users"),
     "Lists of new users": ("figures", "hit_rate", "new_users"),
     "Predicted stars": ("figures", "rmse", "all"),
@@ -37,7 +38,7 @@ def figures_over_time(
     """
     rows = _rows(figures, metric, segment).rename(columns={"value": "y"})
     _over_time(axes, windows, rows)
-    axes.set_title(f"{metric_label(metric, _cut_off(rows))} by window, {phrase(segment)}")
+    axes.set_title(f"{metric_label(metric, _cut_off(rows))} by window, {segment_phrase(segment)}")
     axes.set_ylabel(_quantity(metric))
     legend(axes)
 
@@ -55,10 +56,10 @@ def differences_over_time(
     """
     rows = _rows(comparisons, metric, segment).rename(columns={"difference": "y"})
     axes.axhline(0, color=LIGHT["muted"], linewidth=1.0)
-    _over_time(axes, windows, rows)
     [baseline] = rows["baseline"].unique()
+    _over_time(axes, windows, rows, others=[baseline])
     axes.set_title(
-        f"{metric_label(metric, _cut_off(rows))} less that of {phrase(baseline)}, {phrase(segment)}"
+        f"{metric_label(metric, _cut_off(rows))} less that of {phrase(baseline)}, {segment_phrase(segment)}"
     )
     axes.set_ylabel(f"Difference in {_quantity(metric)}")
     legend(axes)
@@ -101,10 +102,12 @@ def _rows(table: pd.DataFrame, metric: str, segment: str) -> pd.DataFrame:
     return table[wanted]
 
 
-def _over_time(axes: Axes, windows: pd.DataFrame, rows: pd.DataFrame) -> None:
+def _over_time(axes: Axes, windows: pd.DataFrame, rows: pd.DataFrame, others: Sequence[str] = ()) -> None:
+    """Draw the models; others that stand beside them in another plot keep their colours."""
     ordered = windows.sort_values("window")
     names = ordered["window"].tolist()
-    styles = series_styles(rows["model"])
+    models = set(rows["model"])
+    styles = {name: style for name, style in series_styles({*models, *others}).items() if name in models}
     offsets = np.linspace(-_SPREAD / 2, _SPREAD / 2, len(styles) + 2)[1:-1]
     for offset, (model, style) in zip(offsets, styles.items(), strict=True):
         own = rows[rows["model"] == model].set_index("window").reindex(names)
@@ -130,6 +133,11 @@ def _over_time(axes: Axes, windows: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 def _cut_off(rows: pd.DataFrame) -> int:
     return int(rows["k"].max())
+
+
+def segment_phrase(segment: str) -> str:
+    """Name whom a figure is about, within a sentence."""
+    return "all ratings" if segment == "all" else phrase(segment)
 
 
 def _quantity(metric: str) -> str:
