@@ -187,7 +187,9 @@ def _stop_if_failed(ran: Outcome | Ran) -> None:
         else:
             _complain(problem)
     if not ran.succeeded:
-        err.print(f"The windows before it are made; this one is not. Run {ran.run_id}", highlight=False)
+        err.print(
+            f"What was made before it stays as it is. Run {ran.run_id}", highlight=False, soft_wrap=True
+        )
         raise typer.Exit(1)
 
 

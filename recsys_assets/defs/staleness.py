@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from recsys_assets.contracts import BACKTEST_TABLES
+from recsys_assets.defs.backtest.rows import windows_version
 from recsys_assets.defs.common import thresholds_digest
 from recsys_assets.defs.provenance import (
     CODE_VERSION_TAG,
@@ -20,9 +21,8 @@ from recsys_assets.defs.resources import Project
 from recsys_assets.partitions import BACKTEST_GROUP, WINDOWS, window_key
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.publishing import Publisher
-from recsys_assets.storage.warehouse import table_digest
 
-__all__ = ["stale_assets", "stale_report_of_windows", "stale_windows", "windows_version"]
+__all__ = ["stale_assets", "stale_report_of_windows", "stale_windows"]
 
 _INPUT_VERSION_TAG = "dagster/input_data_version/"
 
@@ -102,15 +102,13 @@ def stale_report_of_windows(
     [spec] = [one for one in definitions.resolve_all_asset_specs() if one.key == key]
     latest = latest_materializations(instance, [key], dataset)
     passed = {one.asset_check_key for one in evaluations(instance, latest) if one.passed}
-    if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != windows_version(project, dataset):
+    if not _windows_with_rows(project, dataset):
+        return "no window has rows"
+    if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != windows_version(
+        project.warehouse, dataset
+    ):
         return "windows changed"
     return _changed_inside(spec, latest, {}) or _unproven(_blocking_checks(definitions).get(key, ()), passed)
-
-
-def windows_version(project: Project, dataset: str) -> str:
-    """Digest of all windows that were made."""
-    with project.warehouse.connect(dataset) as connection:
-        return "-".join(table_digest(connection, name) for name in BACKTEST_TABLES)
 
 
 def _windows_with_rows(project: Project, dataset: str) -> frozenset[str]:

@@ -12,10 +12,9 @@ from recsys_assets.algorithms.backtesting.stars import fit_stars, judge_stars_of
 from recsys_assets.algorithms.backtesting.windows import cut_windows, describe
 from recsys_assets.contracts import BACKTEST_TABLES, TABLES
 from recsys_assets.defs.backtest.config import BacktestConfig
-from recsys_assets.defs.backtest.rows import read_history, window_row
+from recsys_assets.defs.backtest.rows import read_history, window_row, windows_version
 from recsys_assets.defs.common import OWNERS, frame_digest, spec
 from recsys_assets.defs.resources import Project, partition_of, table_metadata, window_of
-from recsys_assets.defs.staleness import windows_version
 from recsys_assets.defs.versions import code_version
 from recsys_assets.partitions import BACKTEST_GROUP, BACKTESTS, DATASETS, WINDOWS
 from recsys_assets.report.backtest import backtest_section
@@ -142,5 +141,5 @@ def report_backtest(context: dg.AssetExecutionContext, project: Project) -> dg.M
             "report": dg.MetadataValue.md(backtest_section(tables).markdown),
             "windows": len(tables["backtest_windows"]),
         },
-        data_version=dg.DataVersion(windows_version(project, dataset)),
+        data_version=dg.DataVersion(windows_version(project.warehouse, dataset)),
     )

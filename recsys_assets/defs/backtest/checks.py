@@ -8,6 +8,7 @@ from recsys_assets.defs.contract_checks import contract_check
 from recsys_assets.defs.resources import Project, partition_of, window_of
 from recsys_assets.defs.whole import descendants
 from recsys_assets.partitions import BACKTESTS, DATASETS
+from recsys_assets.storage.warehouse import table_digest
 
 JUDGES = {"backtest_report", "evaluation_report", "published"}
 """What may depend on windows: what shows and publishes their figures."""
@@ -92,16 +93,16 @@ def windows_reach_no_model() -> dg.AssetCheckResult:
 )
 def windows_of_these_ratings(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """All windows were cut from the ratings that there are now. A warning asks for a backfill of those that weren't."""
-    older = project.warehouse.arrays(
-        partition_of(context),
-        """
-        select "window" as name from backtest_windows
-        where ratings_version <> (select count(*) || '-' || bit_xor(hash(r)) from ratings as r) order by 1
-        """,
-    )["name"]
+    with project.warehouse.connect(partition_of(context)) as connection:
+        older = connection.execute(
+            'select "window" from backtest_windows where ratings_version <> ? order by 1',
+            [table_digest(connection, "ratings")],
+        ).fetchall()
     return dg.AssetCheckResult(
-        passed=not older.size,
+        passed=not older,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"of older ratings: {', '.join(older)}; backfill them" if older.size else None,
-        metadata={"windows_of_older_ratings": int(older.size)},
+        description=f"of older ratings: {', '.join(name for (name,) in older)}; backfill them"
+        if older
+        else None,
+        metadata={"windows_of_older_ratings": len(older)},
     )

@@ -12,9 +12,10 @@ import pandas as pd
 from recsys_assets.algorithms.als import AlsSettings
 from recsys_assets.algorithms.backtesting.history import Catalogue, History, Ratings, Tags
 from recsys_assets.algorithms.backtesting.windows import Window, WindowFacts
-from recsys_assets.storage.warehouse import Warehouse
+from recsys_assets.contracts import BACKTEST_TABLES
+from recsys_assets.storage.warehouse import Warehouse, table_digest
 
-__all__ = ["read_history", "window_row"]
+__all__ = ["read_history", "window_row", "windows_version"]
 
 
 def read_history(warehouse: Warehouse, dataset: str) -> History:
@@ -52,6 +53,12 @@ def read_history(warehouse: Warehouse, dataset: str) -> History:
             movies["year"].to_numpy(dtype=np.float64, na_value=np.nan),
         ),
     )
+
+
+def windows_version(warehouse: Warehouse, dataset: str) -> str:
+    """Digest of all windows that were made, the data version of what shows them."""
+    with warehouse.connect(dataset) as connection:
+        return "-".join(table_digest(connection, name) for name in BACKTEST_TABLES)
 
 
 def window_row(
