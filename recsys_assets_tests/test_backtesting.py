@@ -267,6 +267,25 @@ def test_one_rating_of_the_past_does_change_them() -> None:
     )
 
 
+@pytest.mark.parametrize("rated", [True, False])
+def test_a_tag_counts_where_its_user_s_rating_is_learned_from(rated: bool) -> None:
+    past = HISTORY.before(CUT_OFF)
+    own = past.ratings.item_id[past.ratings.user_id == 1]
+    item = own[0] if rated else np.setdiff1d(past.catalogue.item_id, own)[0]
+    names = ("user_id", "item_id", "tag", "tagged_at")
+    words = {
+        "user_id": [1, 1, 5000],
+        "item_id": [item] * 3,
+        "tag": ["new", "funny", "dark"],
+        "tagged_at": [0] * 3,
+    }
+    more = Tags(*(np.append(getattr(past.tags, name), words[name]) for name in names))
+    same = lists_digest(fit_lists(replace(past, tags=more), SETTINGS)) == lists_digest(
+        fit_lists(past, SETTINGS)
+    )
+    assert same != rated
+
+
 def test_no_list_shows_what_its_user_had_rated_or_what_there_was_not() -> None:
     past = HISTORY.before(CUT_OFF)
     lists = fit_lists(past, SETTINGS)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from recsys_assets.algorithms.als import AlsSettings, fit_als, tune_als
-from recsys_assets.algorithms.backtesting.history import Catalogue, History, Ratings
+from recsys_assets.algorithms.backtesting.history import Catalogue, History, Ratings, Tags
 from recsys_assets.algorithms.beyond_accuracy import catalog_coverage
 from recsys_assets.algorithms.cold_start import cold_start_list, most_liked, serve_cold_users
 from recsys_assets.algorithms.content import content_embeddings, embed_content, item_terms, tfidf_vectors
@@ -235,14 +236,18 @@ def _content(past: History, interactions: Interactions, settings: ListSettings) 
 
 def _tags_of_rated_pairs(past: History) -> list[list[str]]:
     """Each item's tags by those whose rating of it is learned from, in alphabetical order."""
-    rated = set(zip(past.ratings.user_id.tolist(), past.ratings.item_id.tolist(), strict=True))
+    user_ids, item_ids = np.unique(past.ratings.user_id), past.catalogue.item_id
+    tags = past.tags.rows(np.isin(past.tags.user_id, user_ids))
+
+    def pairs(rows: Ratings | Tags) -> NDArray[np.int64]:
+        user = positions(user_ids, rows.user_id, what="user_id")
+        return user * item_ids.size + positions(item_ids, rows.item_id, what="item_id")
+
+    tags = tags.rows(np.isin(pairs(tags), pairs(past.ratings)))
     heard: list[list[str]] = [[] for _ in past.catalogue.title]
-    places = positions(past.catalogue.item_id, past.tags.item_id, what="item_id")
-    rows = zip(past.tags.user_id.tolist(), past.tags.item_id.tolist(), places, past.tags.tag, strict=True)
-    for user_id, item_id, item, tag in rows:
-        if (user_id, item_id) in rated:
-            heard[item].append(str(tag))
-    return [sorted(tags) for tags in heard]
+    for item, tag in zip(positions(item_ids, tags.item_id, what="item_id"), tags.tag, strict=True):
+        heard[item].append(str(tag))
+    return [sorted(of_item) for of_item in heard]
 
 
 def _cold_start(catalogue: Catalogue, interactions: Interactions, settings: ListSettings) -> Items:
