@@ -7,7 +7,7 @@ import sys
 import time
 import webbrowser
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -23,12 +23,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from recsys_assets.contracts import MAX_ID
+from recsys_assets.contracts import MAX_ID, WINDOW_NAMES
 from recsys_assets.registry import RegistryError, load_registry
 from recsys_assets.settings import SettingsError, data_folder, lifecycle_store, project_folder
 from recsys_assets.storage.erasure import ForgettingError
 from recsys_assets.storage.published import Answer, NotFoundError, NotPublishedError, Published
 from recsys_assets.storage.publishing import NoGenerationError, Publisher
+
+if TYPE_CHECKING:
+    from recsys_assets.launch import Outcome, Ran
 
 __all__ = ["app", "main"]
 
@@ -91,15 +94,7 @@ def _bring_up_to_date(dataset: str, *, force: bool = False, full: bool = False) 
         _summary(dataset)
         return
     out.print(f"{dataset}: {len(planned.reasons)} of {planned.n_assets} assets to make.")
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:<48}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-    ) as progress:
+    with _progress() as progress:
         task = progress.add_task("starting", total=planned.n_steps)
 
         def on_step(step: str, state: str) -> None:
@@ -123,6 +118,79 @@ def _bring_up_to_date(dataset: str, *, force: bool = False, full: bool = False) 
         err.print(f"[yellow]recsys:[/] {escape(problem)}", highlight=False, soft_wrap=True)
     out.print(f"Published in {time.monotonic() - started:.1f} s by run {outcome.run_id}")
     _summary(dataset)
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<48}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+
+
+@app.command()
+def backtest(
+    dataset: Dataset = "sample",
+    windows: Annotated[
+        int, typer.Option(min=1, max=len(WINDOW_NAMES), help="the latest so many windows of time")
+    ] = len(WINDOW_NAMES),
+    force: Annotated[bool, typer.Option("--force", help="make these windows again")] = False,
+) -> None:
+    """Judge models of moments of the past by what came after: one window of time after another."""
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    started = time.monotonic()
+    with err.status("Reading the graph …"):
+        import dagster as dg
+
+        from recsys_assets import backtests, launch
+
+        launch.prepare_home()
+        instance = dg.DagsterInstance.get()
+        history = backtests.plan_history(dataset, instance)
+    with _progress() as progress:
+        task = progress.add_task("what windows are cut from", total=history.n_steps)
+
+        def on_step(step: str, state: str) -> None:
+            if state == "started":
+                progress.update(task, description=f"{doing}{step.replace('__', '/')}")
+
+        doing = ""
+        if history.reasons:
+            _stop_if_failed(launch.launch(history, instance, on_step=on_step))
+        due = backtests.due_windows(dataset, instance, n_windows=windows, force=force)
+        progress.update(task, total=len(due))
+        backtest_id = backtests.new_id()
+        for window in due:
+            doing = f"{window}: "
+            ran = backtests.run_window(dataset, window, instance, backtest_id=backtest_id, on_step=on_step)
+            _stop_if_failed(ran)
+            progress.advance(task)
+        doing = ""
+        if backtests.report_due(dataset, instance):
+            _stop_if_failed(backtests.run_report(dataset, instance, backtest_id=backtest_id, on_step=on_step))
+    if due:
+        out.print(f"{dataset}: {len(due)} of {windows} windows made in {time.monotonic() - started:.1f} s")
+    else:
+        out.print(f"{dataset}: all {windows} windows are up to date; nothing was made again.")
+    _windows_summary(dataset, backtests.board(dataset))
+
+
+def _stop_if_failed(ran: Outcome | Ran) -> None:
+    """Say what went wrong; what didn't stop the run is said too."""
+    for problem in ran.problems:
+        if ran.succeeded:
+            err.print(f"[yellow]recsys:[/] {escape(problem)}", highlight=False, soft_wrap=True)
+        else:
+            _complain(problem)
+    if not ran.succeeded:
+        err.print(
+            f"What was made before it stays as it is. Run {ran.run_id}", highlight=False, soft_wrap=True
+        )
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -302,6 +370,9 @@ def forget(
     published = [name for name in concerned if _publisher(name).current()]
     succeeded = [_published_anew(name) for name in published] if run else []
     left = [trace for name in concerned for trace in launch.traces(name, user_id)]
+    for name in forgot.backtested:
+        again = f"recsys backtest --dataset {name}"
+        out.print(f"The backtest of {name} went too and is due again: {again}.", soft_wrap=True)
     for name in forgot.cross_validated:
         again = f"recsys run --full --dataset {name}"
         out.print(f"Cross-validation of {name} went too and is due again: {again}.", soft_wrap=True)
@@ -370,6 +441,41 @@ def _summary(dataset: str) -> None:
     _stars_summary(published)
     _likes_summary(published)
     out.print(f"Tables: {published.path}", soft_wrap=True)
+
+
+def _windows_summary(dataset: str, board: list[tuple[Any, ...]]) -> None:
+    table = Table(
+        title=f"{dataset}: NDCG@10 of warm users, RMSE of all ratings, window by window",
+        title_justify="left",
+        box=SIMPLE,
+    )
+    headings = (
+        "window",
+        "from",
+        "learned",
+        "users",
+        "popularity",
+        "ALS",
+        "hybrid",
+        "hybrid − popularity",
+        "bias",
+        "SVD++",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("window", "from") else "right", no_wrap=True)
+    for window, starts_at, n_train, n_users, *figures in board:
+        popularity, als, hybrid, gain, low, high, bias, svdpp = figures
+        table.add_row(
+            window,
+            f"{starts_at:%Y-%m-%d}",
+            f"{n_train:,}",
+            f"{n_users:,}",
+            *(_figure(value, ".3f") for value in (popularity, als, hybrid)),
+            f"{_figure(gain, '+.3f')} ({_figure(low, '+.3f')} to {_figure(high, '+.3f')})",
+            *(_figure(value, ".3f") for value in (bias, svdpp)),
+        )
+    out.print(table)
+    out.print(f"`recsys run --dataset {dataset}` publishes the windows and shows them in its report.")
 
 
 def _stars_summary(published: Published) -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,34 @@ from recsys_assets.definitions import defs
 from recsys_assets.defs.automation.jobs import SLOW_GROUPS, full
 from recsys_assets.defs.resources import Project, lock_of
 from recsys_assets.defs.staleness import stale_assets
+from recsys_assets.partitions import BACKTEST_GROUP
 from recsys_assets.settings import archives_folder, data_folder, project_folder
 from recsys_assets.storage.erasure import Eraser
 from recsys_assets.storage.files import is_locked, locked
 from recsys_assets.storage.publishing import Publisher
 
-__all__ = ["Forgot", "Outcome", "Plan", "forget", "launch", "log_held_open", "plan", "prepare_home", "traces"]
+__all__ = [
+    "Forgot",
+    "OnStep",
+    "Outcome",
+    "Plan",
+    "Ran",
+    "defs",
+    "forget",
+    "launch",
+    "log_held_open",
+    "plan",
+    "prepare_home",
+    "project_here",
+    "run_job",
+    "traces",
+]
 
 _HOST_TAG = "recsys/host"
 _PROCESS_TAG = "recsys/process"
 
-CROSS_VALIDATION = "fold_models"
-"""The table that a warehouse has if the slow evaluation was made."""
+CROSS_VALIDATION, BACKTEST = "fold_models", "backtest_windows"
+"""The tables that a warehouse has if the slow evaluation, or a backtest, was made."""
 
 OnStep = Callable[[str, str], None]
 """Told of each step's start and end: its name, and ``started``, ``done`` or ``failed``."""
@@ -47,6 +63,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """How one run of a job ended; ``problems`` says which gates and steps failed."""
+
+    run_id: str
+    succeeded: bool
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a run ended. ``published`` = what it made answers now; ``problems`` says which gates and steps failed."""
 
@@ -58,10 +83,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Forgot:
-    """The data sets that a user was taken out of, and those among them whose slow evaluation went with the user."""
+    """The data sets that a user was taken out of; those among them whose slow evaluation, or backtest, went too."""
 
     datasets: tuple[str, ...]
     cross_validated: tuple[str, ...]
+    backtested: tuple[str, ...]
 
 
 def prepare_home() -> Path:
@@ -78,16 +104,27 @@ def prepare_home() -> Path:
     return home
 
 
-def plan(dataset: str, instance: dg.DagsterInstance, *, force: bool = False, with_slow: bool = False) -> Plan:
-    """Find out what a run on the data set has to make; with ``force``, everything.
+def plan(
+    dataset: str,
+    instance: dg.DagsterInstance,
+    *,
+    force: bool = False,
+    with_slow: bool = False,
+    only: Set[dg.AssetKey] | None = None,
+) -> Plan:
+    """Find out what a run on the data set has to make; with ``force``, everything; of ``only`` some assets, if given.
 
-    The slow evaluation is left as it is, made or not, unless it is asked for.
+    The slow evaluation is left as it is, made or not, unless it is asked for. Backtests have runs of their own.
     """
     definitions = defs()
-    project = _project()
+    project = project_here()
     graph = definitions.resolve_asset_graph()
-    slow = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in SLOW_GROUPS}
-    left_out = frozenset() if with_slow else frozenset(slow)
+    groups = {BACKTEST_GROUP} if with_slow else {BACKTEST_GROUP, *SLOW_GROUPS}
+    left_out = frozenset(
+        key
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).group_name in groups or (only is not None and key not in only)
+    )
     keys = [key for key in graph.toposorted_asset_keys if key not in left_out]
     if force:
         reasons = dict.fromkeys(keys, "forced")
@@ -99,6 +136,24 @@ def plan(dataset: str, instance: dg.DagsterInstance, *, force: bool = False, wit
 
 def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> Outcome:
     """Run the planned assets and their checks, in this process."""
+    ran = run_job(
+        full.name, planned.dataset, planned.dataset, instance, assets=list(planned.reasons), on_step=on_step
+    )
+    publisher = Publisher(data_folder() / "published", planned.dataset)
+    return Outcome(ran.run_id, ran.succeeded, publisher.answers_with(ran.run_id), ran.problems)
+
+
+def run_job(
+    job: str,
+    dataset: str,
+    partition_key: str,
+    instance: dg.DagsterInstance,
+    *,
+    assets: list[dg.AssetKey] | None = None,
+    tags: dict[str, str] | None = None,
+    on_step: OnStep,
+) -> Ran:
+    """Run a job, or some of its assets, on one partition of a data set, in this process."""
     run_id = str(uuid.uuid4())
     problems: list[str] = []
 
@@ -119,13 +174,24 @@ def launch(planned: Plan, instance: dg.DagsterInstance, *, on_step: OnStep) -> O
             problems.append(f"gate on {name}: {evaluation.description or evaluation.check_name}")
 
     _bury_dead_runs(instance)
-    if is_locked(lock_of(str(data_folder()), planned.dataset)):
-        on_step(f"waiting for another run on {planned.dataset}", "started")
+    if is_locked(lock_of(str(data_folder()), dataset)):
+        on_step(f"waiting for another run on {dataset}", "started")
     instance.add_event_listener(run_id, follow)
     with log_held_open(instance, run_id):
-        result = _execute(planned, instance, run_id)
-    publisher = Publisher(data_folder() / "published", planned.dataset)
-    return Outcome(run_id, result.success, publisher.answers_with(run_id), tuple(dict.fromkeys(problems)))
+        result = (
+            defs()
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                partition_key=partition_key,
+                asset_selection=assets,
+                tags={_HOST_TAG: socket.gethostname(), _PROCESS_TAG: str(os.getpid())} | (tags or {}),
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        )
+    return Ran(run_id, result.success, tuple(dict.fromkeys(problems)))
 
 
 def forget(dataset: str, user_id: int) -> Forgot:
@@ -134,45 +200,33 @@ def forget(dataset: str, user_id: int) -> Forgot:
     What was made of them goes too, but for publications: the next run replaces those. A data set that the user is out
     of already stays as it is.
     """
-    project = _project()
+    project = project_here()
     eraser = Eraser(project.raw_files)
     concerned = eraser.concerned(dataset, user_id)
-    cross_validated = []
+    cross_validated, backtested = [], []
     for spec in concerned:
         with locked(lock_of(project.data, spec.name)):
             if eraser.is_out(spec, user_id):
                 continue
-            if CROSS_VALIDATION in project.warehouse.tables(spec.name):
+            tables = project.warehouse.tables(spec.name)
+            if CROSS_VALIDATION in tables:
                 cross_validated.append(spec.name)
+            if BACKTEST in tables:
+                backtested.append(spec.name)
             eraser.erase(spec, user_id)
-    return Forgot(tuple(spec.name for spec in concerned), tuple(cross_validated))
+    return Forgot(tuple(spec.name for spec in concerned), tuple(cross_validated), tuple(backtested))
 
 
 def traces(dataset: str, user_id: int) -> list[str]:
     """What is stored of a data set that still names the user."""
-    project = _project()
+    project = project_here()
     with locked(lock_of(project.data, dataset)):
         return Eraser(project.raw_files).traces(project.registry.dataset(dataset), user_id)
 
 
-def _project() -> Project:
+def project_here() -> Project:
+    """The project of this process's data folder."""
     return Project(data=str(data_folder()), archives=str(archives_folder() or ""))
-
-
-def _execute(planned: Plan, instance: dg.DagsterInstance, run_id: str) -> dg.ExecuteInProcessResult:
-    return (
-        defs()
-        .resolve_job_def(full.name)
-        .execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            partition_key=planned.dataset,
-            asset_selection=list(planned.reasons),
-            tags={_HOST_TAG: socket.gethostname(), _PROCESS_TAG: str(os.getpid())},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
-    )
 
 
 @contextmanager

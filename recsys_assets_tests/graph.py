@@ -24,11 +24,11 @@ from sqlalchemy.engine import Engine
 from recsys_assets import cli, launch
 from recsys_assets.definitions import defs
 from recsys_assets.defs import whole
-from recsys_assets.defs.automation.jobs import SLOW_GROUPS, everything, full
+from recsys_assets.defs.automation.jobs import SLOW_GROUPS, backtest, backtest_report, everything, full
 from recsys_assets.defs.provenance import DATA_VERSION_TAG, latest_materializations
 from recsys_assets.defs.resources import Project, build_resources
 from recsys_assets.defs.staleness import stale_assets
-from recsys_assets.partitions import DATASETS
+from recsys_assets.partitions import BACKTEST_GROUP, DATASETS, window_key
 from recsys_assets.settings import project_folder
 from recsys_assets.storage.files import locked
 
@@ -36,6 +36,7 @@ __all__ = [
     "NDCG_AT_10",
     "QUIET",
     "World",
+    "backtests",
     "cross_validated",
     "downstream",
     "every_check",
@@ -182,6 +183,16 @@ class World:
                 raise_on_error=False,
             )
 
+    def backtest(self, dataset: str, window: str, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
+        """Make one window with its checks, as a run of the job `backtest` does."""
+        job = self.definitions.resolve_job_def(backtest.name)
+        return job.execute_in_process(
+            instance=self.instance,
+            partition_key=window_key(dataset, window),
+            run_config=QUIET | {"ops": {"backtest_window": {"config": config}}},
+            raise_on_error=False,
+        )
+
     def check(self, dataset: str, assets: Iterable[str]) -> dg.ExecuteInProcessResult:
         """Run the checks of these assets and of what their steps make too, without making anything."""
         graph = self.definitions.resolve_asset_graph()
@@ -279,7 +290,11 @@ def with_resources(assets: Sequence[Any], data: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=shipped.asset_checks,
-        jobs=[job for job in shipped.jobs or [] if job.name in (everything.name, full.name)],
+        jobs=[
+            job
+            for job in shipped.jobs or []
+            if job.name in (everything.name, full.name, backtest.name, backtest_report.name)
+        ],
         resources=build_resources(data=data, archives=None),
     )
 
@@ -310,14 +325,21 @@ def slow() -> set[str]:
     return {node.key.to_user_string() for node in nodes if node.group_name in SLOW_GROUPS}
 
 
+def backtests() -> set[str]:
+    """The assets that neither run makes: those of backtests."""
+    graph = defs().resolve_asset_graph()
+    nodes = (graph.get(found) for found in graph.get_all_asset_keys())
+    return {node.key.to_user_string() for node in nodes if node.group_name == BACKTEST_GROUP}
+
+
 def upstream(*names: str) -> set[str]:
     """These assets and all that they are made of."""
     return _reached(names, lambda node: node.parent_keys)
 
 
 def downstream(*names: str) -> set[str]:
-    """These assets and all that is made of them."""
-    return _reached(names, lambda node: node.child_keys)
+    """These assets and all that is made of them, but for backtests, which have runs of their own."""
+    return _reached(names, lambda node: node.child_keys) - backtests()
 
 
 def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetKey]]) -> set[str]:

@@ -18,9 +18,9 @@ import pytest
 
 from recsys_assets.definitions import defs
 from recsys_assets.defs.resources import held
-from recsys_assets.partitions import DATASETS
+from recsys_assets.partitions import BACKTESTS, DATASETS
 from recsys_assets.storage.files import is_locked
-from recsys_assets_tests.graph import World, cross_validated, downstream, finished, leaking, slow
+from recsys_assets_tests.graph import World, backtests, cross_validated, downstream, finished, leaking, slow
 
 NEW_RATINGS = "userId,movieId,rating,timestamp\n1,2,4.0,1500000000\n"
 
@@ -49,16 +49,18 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
         *("rating_prediction", "clusters", "classification", "cross_validation", "evaluation", "champions"),
         "publish",
     }
-    assert systems | {"everything", "full"} == jobs.keys()
+    assert systems | {"everything", "full", "backtest", "backtest_report"} == jobs.keys()
     assert all(job.description for job in jobs.values())
     resolved = {name: set(defs().resolve_job_def(name).asset_layer.selected_asset_keys) for name in jobs}
     assert sum(len(resolved[name]) for name in systems) == len(resolved["full"])
     assert set().union(*(resolved[name] for name in systems)) == resolved["full"]
-    assert resolved["full"] == defs().resolve_asset_graph().get_all_asset_keys()
+    of_backtests = resolved["backtest"] | resolved["backtest_report"]
+    assert {made.to_user_string() for made in of_backtests} == backtests()
+    assert resolved["full"] == defs().resolve_asset_graph().get_all_asset_keys() - of_backtests
     assert resolved["full"] - resolved["everything"] == resolved["cross_validation"]
     assert {made.to_user_string() for made in resolved["cross_validation"]} == slow()
     assert all(
-        defs().resolve_job_def(name).partitions_def == DATASETS
+        defs().resolve_job_def(name).partitions_def == (BACKTESTS if name == "backtest" else DATASETS)
         and defs().resolve_job_def(name).executor_def.name == "in_process"
         for name in jobs
     )
@@ -250,7 +252,8 @@ def test_dagster_s_settings_hold_runs_on_one_data_set_apart(world: World) -> Non
     config = world.instance.get_concurrency_config().run_queue_config
     assert config.max_concurrent_runs > 1
     assert config.tag_concurrency_limits == [
-        {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+        {"key": key, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+        for key in ("dagster/partition", "dagster/partition/dataset")
     ]
     assert world.instance.run_monitoring_enabled
     assert world.instance.run_retries_enabled
@@ -280,25 +283,29 @@ def another_process_holds(lock: Path) -> Iterator[None]:
         process.communicate("")
 
 
-def of_run(dataset: str | None) -> Any:
-    """What a resource is told of the run that asks for it."""
-    run = SimpleNamespace(tags={"dagster/partition": dataset} if dataset else {})
+def of_run(dataset: str | None, window: str | None = None) -> Any:
+    """What a resource is told of the run that asks for it: on a data set, on one of its windows, or on neither."""
+    tags = {"dagster/partition": dataset} if dataset else {}
+    if dataset and window:
+        tags = {"dagster/partition": f"{dataset}|{window}", "dagster/partition/dataset": dataset}
+    run = SimpleNamespace(tags=tags)
     return SimpleNamespace(run=run, log=logging.getLogger("turns"))
 
 
+@pytest.mark.parametrize("window", [None, "w03"])
 def test_runs_of_two_processes_on_one_data_set_take_turns_and_on_two_do_not_wait(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, window: str | None
 ) -> None:
     entered = threading.Event()
 
     def wait_for_turn() -> None:
-        with held(str(tmp_path), of_run("one")):
+        with held(str(tmp_path), of_run("one", window)):
             entered.set()
 
     waiting = threading.Thread(target=wait_for_turn, daemon=True)
     with caplog.at_level(logging.INFO, logger="turns"):
         with another_process_holds(tmp_path / "warehouse" / "one.lock"):
-            with held(str(tmp_path), of_run("two")), held(str(tmp_path), of_run(None)):
+            with held(str(tmp_path), of_run("two", window)), held(str(tmp_path), of_run(None)):
                 pass
             waiting.start()
             assert not entered.wait(0.3)

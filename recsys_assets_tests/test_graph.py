@@ -22,6 +22,7 @@ from recsys_assets.defs.split.assets import _interactions
 from recsys_assets_tests.graph import (
     NDCG_AT_10,
     World,
+    backtests,
     downstream,
     finished,
     key,
@@ -40,6 +41,8 @@ LISTS = [
 ]
 MODELS = [name for name in NAMES if name.endswith(("als_factors", "content_profiles", "hybrid_factors"))]
 SLOW = slow()
+ASKED_FOR = SLOW | backtests()
+"""What a default run leaves as it is."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_every_asset_says_what_it_is(name: str) -> None:
     assert spec.description and len(spec.description) > 20
     assert spec.group_name not in (None, "default")
     assert spec.owners and spec.kinds and spec.code_version
-    assert (spec.automation_condition is None) == (name in SLOW)
+    assert (spec.automation_condition is None) == (name in ASKED_FOR)
     assert spec.partitions_def is not None
 
 
@@ -98,6 +101,7 @@ def test_every_check_blocks_but_those_that_only_warn() -> None:
         dg.AssetCheckKey(key("catalogue_features"), "few_vectors_empty"),
         *(dg.AssetCheckKey(key("model_versions"), name) for name in (*ENGINE, RIVAL)),
         *(dg.AssetCheckKey(key("drift"), measure) for measure in MEASURES),
+        dg.AssetCheckKey(key("backtest_report"), "windows_of_these_ratings"),
     }
 
 
@@ -217,9 +221,11 @@ def test_the_whole_graph_runs_and_every_check_passes(tmp_path_factory: pytest.Te
     world, outcome = finished(tmp_path_factory)
     assert outcome.success
     checks = outcome.checks
-    assert checks.keys() == {(name, check) for name in NAMES if name not in SLOW for check in CHECKS[name]}
+    assert checks.keys() == {
+        (name, check) for name in NAMES if name not in ASKED_FOR for check in CHECKS[name]
+    }
     assert [check for check, passed in checks.items() if not passed] == []
-    assert world.versions("sample").keys() == set(NAMES) - SLOW
+    assert world.versions("sample").keys() == set(NAMES) - ASKED_FOR
 
 
 def test_published_tables_obey_their_contracts_and_are_explained(world: World) -> None:

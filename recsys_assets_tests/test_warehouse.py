@@ -18,7 +18,13 @@ import pytest
 
 from recsys_assets.contracts import TABLES, Table
 from recsys_assets.storage import warehouse as module
-from recsys_assets.storage.warehouse import Select, Warehouse, describe_table, replace_tables
+from recsys_assets.storage.warehouse import (
+    Select,
+    Warehouse,
+    describe_table,
+    replace_rows,
+    replace_tables,
+)
 
 
 @pytest.fixture
@@ -34,6 +40,72 @@ def movies(*movie_ids: int) -> pd.DataFrame:
 
 def movie_ids(connection: duckdb.DuckDBPyConnection) -> list[int]:
     return [row[0] for row in connection.execute("select movie_id from movies order by 1").fetchall()]
+
+
+def folds(fold: str, *movie_ids: int) -> pd.DataFrame:
+    rows = [(fold, 1, movie_id, 4.0, pd.Timestamp("2001-01-01"), "random_5fold") for movie_id in movie_ids]
+    return pd.DataFrame(rows, columns=["fold", "user_id", "movie_id", "rating", "rated_at", "split"])
+
+
+def in_folds(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute("select fold, movie_id from rating_folds order by all").fetchall()
+
+
+def replace_fold(connection: duckdb.DuckDBPyConnection, fold: str, *movie_ids: int) -> None:
+    rows = folds(fold, *movie_ids)
+    replace_rows(connection, {"rating_folds": rows}, column="fold", value=fold)
+
+
+def test_rows_of_one_value_are_replaced_and_the_others_stay(connection: duckdb.DuckDBPyConnection) -> None:
+    replace_fold(connection, "1", 10, 11)
+    replace_fold(connection, "2", 20)
+    replace_fold(connection, "1", 12)
+    assert in_folds(connection) == [("1", 12), ("2", 20)]
+    comment = "select comment from duckdb_tables() where table_name = 'rating_folds'"
+    assert connection.execute(comment).fetchone() == (TABLES["rating_folds"].comment,)
+    replace_fold(connection, "2")
+    assert in_folds(connection) == [("1", 12)]
+
+
+def test_rows_go_by_name_and_are_cast_to_the_contract(connection: duckdb.DuckDBPyConnection) -> None:
+    replace_fold(connection, "1", 10)
+    rows = folds("2", 20).astype({"movie_id": "int32", "rating": "float64"})[
+        ["split", "rating", "rated_at", "movie_id", "user_id", "fold"]
+    ]
+    replace_rows(connection, {"rating_folds": rows}, column="fold", value="2")
+    assert in_folds(connection) == [("1", 10), ("2", 20)]
+    described = connection.execute("describe rating_folds").fetchall()
+    assert [row[:2] for row in described] == [
+        (column.name, column.type) for column in TABLES["rating_folds"].columns
+    ]
+
+
+@pytest.mark.parametrize(
+    ("faulty", "message"),
+    [
+        (folds("2", 20), "another fold than '1'"),
+        (folds("1", 20).drop(columns="split"), "missing columns"),
+        (folds("1", 20).assign(movie_id="none"), "Could not convert"),
+    ],
+    ids=["another value", "a column less", "no number"],
+)
+def test_rows_that_can_not_be_written_leave_all_as_it_was(
+    connection: duckdb.DuckDBPyConnection, faulty: pd.DataFrame, message: str
+) -> None:
+    replace_fold(connection, "1", 10, 11)
+    good = folds("1", 12)
+    with pytest.raises((ValueError, duckdb.Error), match=message):
+        replace_rows(
+            connection, {"rating_folds": good, "live__rating_folds": faulty}, column="fold", value="1"
+        )
+    assert in_folds(connection) == [("1", 10), ("1", 11)]
+    assert connection.execute("from (show tables)").fetchall() == [("rating_folds",)]
+
+
+def test_a_table_of_another_contract_is_made_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create table rating_folds as select '2' as fold, 20 as movie_id")
+    replace_fold(connection, "1", 10)
+    assert in_folds(connection) == [("1", 10)]
 
 
 def test_columns_go_by_name_not_by_place(connection: duckdb.DuckDBPyConnection) -> None:

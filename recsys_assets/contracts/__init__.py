@@ -8,6 +8,7 @@ table ``trial__als_recommendations`` and obeys the contract ``als_recommendation
 from __future__ import annotations
 
 from recsys_assets.contracts import (
+    backtest,
     catalogue,
     catalogue_engine,
     catalogue_exploration,
@@ -28,13 +29,16 @@ from recsys_assets.contracts import (
     raw,
     split,
 )
+from recsys_assets.contracts.backtest import BACKTEST_TABLES, WINDOW_NAMES
 from recsys_assets.contracts.schema import MAX_ID, Column, Reference, Rule, Table, rules
 
 __all__ = [
+    "BACKTEST_TABLES",
     "MAX_ID",
     "PUBLISHED",
     "PUBLISHED_IF_MADE",
     "TABLES",
+    "WINDOW_NAMES",
     "Column",
     "Reference",
     "Rule",
@@ -64,6 +68,7 @@ TABLES: dict[str, Table] = {
         lifecycle,
         explanations,
         claims,
+        backtest,
         publication,
     )
     for table in module.TABLES
@@ -136,8 +141,14 @@ PUBLISHED = (
 )
 
 
-PUBLISHED_IF_MADE = ("fold_models", "fold_predictions", "like_fold_predictions", "like_claims")
-"""Of the slow evaluation: published from the first time that someone asked for it."""
+PUBLISHED_IF_MADE = (
+    "fold_models",
+    "fold_predictions",
+    "like_fold_predictions",
+    "like_claims",
+    *BACKTEST_TABLES,
+)
+"""Of the slow evaluation and of backtests: published from the first time that someone asked for it."""
 
 
 def contract_of(table: str) -> Table:

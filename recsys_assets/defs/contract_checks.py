@@ -12,11 +12,14 @@ from recsys_assets.partitions import DATASETS
 __all__ = ["contract_check"]
 
 
-def contract_check(*keys: dg.AssetKey) -> dg.AssetChecksDefinition:
+def contract_check(
+    *keys: dg.AssetKey, partitions: dg.PartitionsDefinition[str] = DATASETS
+) -> dg.AssetChecksDefinition:
     """One step that checks tables against their contracts; several if one step makes them together."""
 
     @dg.multi_asset_check(
-        name=f"contract_{table_name(keys[0])}", specs=[spec for key in keys for spec in _specs(key)]
+        name=f"contract_{table_name(keys[0])}",
+        specs=[spec for key in keys for spec in _specs(key, partitions)],
     )
     def check(context: dg.AssetCheckExecutionContext, project: Project) -> Iterator[dg.AssetCheckResult]:
         with project.warehouse.connect(partition_of(context)) as connection:
@@ -35,7 +38,7 @@ def contract_check(*keys: dg.AssetKey) -> dg.AssetChecksDefinition:
     return check
 
 
-def _specs(key: dg.AssetKey) -> Iterator[dg.AssetCheckSpec]:
+def _specs(key: dg.AssetKey, partitions: dg.PartitionsDefinition[str]) -> Iterator[dg.AssetCheckSpec]:
     contract = contract_of(table_name(key))
     for kind, meaning in _meanings(contract).items():
         yield dg.AssetCheckSpec(
@@ -43,7 +46,7 @@ def _specs(key: dg.AssetKey) -> Iterator[dg.AssetCheckSpec]:
             asset=key,
             description=meaning,
             blocking=True,
-            partitions_def=DATASETS,
+            partitions_def=partitions,
             additional_deps=[r.table for r in contract.references if kind == "references"],
         )
 

@@ -1,6 +1,6 @@
 """What assets are given: the project's folders and database, and the two IO managers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,16 @@ from recsys_assets.storage.files import is_locked, locked
 from recsys_assets.storage.raw_files import RawFiles
 from recsys_assets.storage.warehouse import Warehouse, describe_table, replace_tables
 
-__all__ = ["ArraysIOManager", "Project", "TablesIOManager", "build_resources", "resources", "table_metadata"]
+__all__ = [
+    "ArraysIOManager",
+    "Project",
+    "TablesIOManager",
+    "build_resources",
+    "partition_of",
+    "resources",
+    "table_metadata",
+    "window_of",
+]
 
 PREVIEW_ROWS = 8
 # `text` is a refused line as it was; a rank among users may be a user's only one.
@@ -71,8 +80,23 @@ def warehouse_of(data: str) -> Warehouse:
 
 
 def partition_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
-    """The data set that the step works on."""
-    return context.run.tags["dagster/partition"] if context.run else context.partition_key
+    """The data set that the step works on; of a window of a backtest, the data set that it is a window of."""
+    if not context.run:
+        return str(context.partition_key)
+    dataset = _dataset_of(context.run.tags)
+    if dataset is None:
+        raise KeyError(f"run {context.run.run_id} has no partition: start it on a data set")
+    return dataset
+
+
+def _dataset_of(tags: Mapping[str, str]) -> str | None:
+    """The data set of a run; one of two dimensions has a tag for each, beside that of both together."""
+    return tags.get("dagster/partition/dataset") or tags.get("dagster/partition")
+
+
+def window_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """The window of a backtest that the step works on."""
+    return str(context.run.tags["dagster/partition/window"])
 
 
 _held: set[Path] = set()
@@ -87,7 +111,7 @@ def lock_of(data: str, dataset: str) -> Path:
 @contextmanager
 def held(data: str, context: dg.InitResourceContext) -> Iterator[None]:
     """Hold the data set of the run, if it has one, until the resource that asks is let go."""
-    dataset = context.run.tags.get("dagster/partition") if context.run else None
+    dataset = _dataset_of(context.run.tags) if context.run else None
     path = lock_of(data, str(dataset))
     if dataset is None or path in _held:
         yield

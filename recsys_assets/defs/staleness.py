@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from recsys_assets.contracts import BACKTEST_TABLES
+from recsys_assets.defs.backtest.rows import windows_version
 from recsys_assets.defs.common import thresholds_digest
 from recsys_assets.defs.provenance import (
     CODE_VERSION_TAG,
@@ -17,10 +19,11 @@ from recsys_assets.defs.provenance import (
     latest_materializations,
 )
 from recsys_assets.defs.resources import Project
+from recsys_assets.partitions import BACKTEST_GROUP, WINDOWS, window_key
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.publishing import Publisher
 
-__all__ = ["stale_assets"]
+__all__ = ["stale_assets", "stale_report_of_windows", "stale_windows"]
 
 _INPUT_VERSION_TAG = "dagster/input_data_version/"
 
@@ -38,7 +41,7 @@ def stale_assets(
     An asset is stale if it was never made, its code version differs, what it was made of has another data version by
     now or is itself stale, or a blocking check of it hasn't passed in the run that made it. Those that read the outside
     world are stale when that has changed. What one step makes together is stale together. Those left out stay as they
-    are, made or not.
+    are, made or not; so do backtests, which have runs of their own (`stale_windows`).
     """
     graph = definitions.resolve_asset_graph()
     latest = latest_materializations(instance, graph.toposorted_asset_keys, dataset)
@@ -48,7 +51,7 @@ def stale_assets(
     passed = {evaluation.asset_check_key for evaluation in evaluations(instance, latest) if holds(evaluation)}
     stale: dict[dg.AssetKey, str] = {}
     for key in graph.toposorted_asset_keys:
-        if key in left_out:
+        if key in left_out or graph.get(key).group_name == BACKTEST_GROUP:
             continue
         reason = (
             outside.get(key)
@@ -61,6 +64,59 @@ def stale_assets(
             for other in sorted(graph.get(key).execution_set_asset_keys):
                 stale.setdefault(other, f"made together with {key.to_user_string()}")
     return stale
+
+
+def stale_windows(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, project: Project, dataset: str
+) -> dict[str, str]:
+    """Each window of the data set's backtest that must be made again, with the reason in words, the earliest first.
+
+    A window is stale for the reasons that an asset is, beside what is stale above it: that is for the caller to make
+    first. Its rows may be gone too, with the warehouse or with the table that it shared.
+    """
+    keys = [dg.AssetKey(name) for name in BACKTEST_TABLES]
+    specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs() if spec.key in keys}
+    checks = _blocking_checks(definitions)
+    above = latest_materializations(
+        instance, sorted({dep.asset_key for spec in specs.values() for dep in spec.deps}), dataset
+    )
+    there = _windows_with_rows(project, dataset)
+    stale = {}
+    for window in WINDOWS.get_partition_keys():
+        made = latest_materializations(instance, keys, window_key(dataset, window))
+        passed = {one.asset_check_key for one in evaluations(instance, made) if one.passed}
+        reasons = (
+            _changed_inside(specs[key], made | above, {}) or _unproven(checks.get(key, ()), passed)
+            for key in keys
+        )
+        reason = next(filter(None, reasons), None) or ("its rows are gone" if window not in there else None)
+        if reason:
+            stale[window] = reason
+    return stale
+
+
+def stale_report_of_windows(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, project: Project, dataset: str
+) -> str | None:
+    """Why the report of the data set's windows must be made again; None if it shows those that there are."""
+    key = dg.AssetKey("backtest_report")
+    [spec] = [one for one in definitions.resolve_all_asset_specs() if one.key == key]
+    latest = latest_materializations(instance, [key], dataset)
+    passed = {one.asset_check_key for one in evaluations(instance, latest) if one.passed}
+    if not _windows_with_rows(project, dataset):
+        return "no window has rows"
+    if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != windows_version(
+        project.warehouse, dataset
+    ):
+        return "windows changed"
+    return _changed_inside(spec, latest, {}) or _unproven(_blocking_checks(definitions).get(key, ()), passed)
+
+
+def _windows_with_rows(project: Project, dataset: str) -> frozenset[str]:
+    if not project.warehouse.tables(dataset) >= set(BACKTEST_TABLES):
+        return frozenset()
+    rows = project.warehouse.arrays(dataset, f'select "window" as name from {BACKTEST_TABLES[0]}')
+    return frozenset(rows["name"].tolist())
 
 
 def _changed_outside(

@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from recsys_assets.report import (
+    backtest,
     catalogue_engine,
     catalogue_exploration,
     catalogue_relevance,
@@ -35,12 +36,12 @@ REPORTED: Final = (
     *claims.REPORTED,
 )
 """The tables that sections are made of."""
-OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL)
-"""Tables that exist once cross-validation was asked for."""
+OPTIONAL: Final = (*folds.REPORTED, *likes.OPTIONAL, *backtest.REPORTED)
+"""Tables that exist once cross-validation, or a backtest, was asked for."""
 
 
 def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str) -> list[Section]:
-    """Write the sections, what matters most first; cross-validation only if its tables are there and have rows.
+    """Write the sections, what matters most first; cross-validation and backtests only if their tables have rows.
 
     Likes and claims are left out where none of their tables is there, and the catalogue where there is none: not every
     set of tables is about them.
@@ -61,6 +62,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(folds.cross_validation(tables))
     if any(name in tables for name in likes.REPORTED):
         sections.append(likes.likes(tables))
+    if backtest.is_there(tables):
+        sections.append(backtest.backtest_section(tables))
     sections.append(_the_ratings(tables))
     if catalogue_exploration.is_there(tables):
         sections.append(catalogue_exploration.the_catalogue(tables))

@@ -20,7 +20,15 @@ import pandas as pd
 
 from recsys_assets.contracts import Table, contract_of
 
-__all__ = ["Select", "TableLike", "Warehouse", "describe_table", "replace_tables", "table_digest"]
+__all__ = [
+    "Select",
+    "TableLike",
+    "Warehouse",
+    "describe_table",
+    "replace_rows",
+    "replace_tables",
+    "table_digest",
+]
 
 LOCK_TIMEOUT_S = 60.0
 
@@ -122,7 +130,52 @@ def replace_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, T
         raise
 
 
+def replace_rows(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pd.DataFrame], *, column: str, value: str
+) -> None:
+    """Replace the rows of the named tables whose ``column`` is ``value``, in one transaction; the others stay.
+
+    A table that isn't there is made. One whose columns are no longer those of its contract is made anew, and loses its
+    other rows: the code that wrote them has changed.
+
+    Raises
+    ------
+    KeyError
+        If a table has no contract.
+    ValueError
+        If columns are missing or too many, or a row has another value.
+    """
+    connection.execute("begin")
+    try:
+        for name, rows in tables.items():
+            if not (rows[column] == value).all():
+                raise ValueError(
+                    f"table {name}: rows of another {column} than {value!r}; write each with its own"
+                )
+            contract = contract_of(name)
+            if not _obeys(connection, name, contract):
+                _replace(connection, name, contract, rows)
+                continue
+            connection.execute(f'delete from "{name}" where "{column}" = ?', [value])
+            with _source(connection, name, contract, rows) as source:
+                connection.execute(f'insert into "{name}" by name {source}')
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
 def _replace(connection: duckdb.DuckDBPyConnection, name: str, contract: Table, rows: TableLike) -> None:
+    with _source(connection, name, contract, rows) as source:
+        connection.execute(f'create or replace table "{name}" as {source}')
+    comment_table(connection, name, contract)
+
+
+@contextmanager
+def _source(
+    connection: duckdb.DuckDBPyConnection, name: str, contract: Table, rows: TableLike
+) -> Iterator[str]:
+    """The rows as a query: columns by name, in the contract's order, cast to the contract's types."""
     if isinstance(rows, Select):
         source = f"({rows.sql})"
     else:
@@ -133,10 +186,18 @@ def _replace(connection: duckdb.DuckDBPyConnection, name: str, contract: Table, 
         missing, extra = set(contract.column_names) - set(given), set(given) - set(contract.column_names)
         raise ValueError(f"table {name}: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
     columns = ", ".join(f'"{c.name}"::{c.type} as "{c.name}"' for c in contract.columns)
-    connection.execute(f'create or replace table "{name}" as select {columns} from {source}')
+    yield f"select {columns} from {source}"
     if not isinstance(rows, Select):
         connection.unregister("incoming")
-    comment_table(connection, name, contract)
+
+
+def _obeys(connection: duckdb.DuckDBPyConnection, name: str, contract: Table) -> bool:
+    """Whether the table is there and has the contract's columns."""
+    found = connection.execute(
+        "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
+        [name],
+    ).fetchall()
+    return found == [(column.name, column.type) for column in contract.columns]
 
 
 def comment_table(connection: duckdb.DuckDBPyConnection, name: str, contract: Table) -> None:

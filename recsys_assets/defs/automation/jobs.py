@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
+from recsys_assets.contracts import BACKTEST_TABLES
+from recsys_assets.partitions import BACKTEST_GROUP
+
 
 def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
@@ -19,14 +22,16 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
 SLOW_GROUPS = ("cross_validation",)
 """What only ``full`` makes."""
 
+_of_data_sets = dg.AssetSelection.all() - dg.AssetSelection.groups(BACKTEST_GROUP)
+
 full = _job(
     "full",
-    dg.AssetSelection.all(),
+    _of_data_sets,
     "As everything, and the slow evaluation: five-fold cross-validation of the models of stars.",
 )
 everything = _job(
     "everything",
-    dg.AssetSelection.all() - dg.AssetSelection.groups(*SLOW_GROUPS),
+    _of_data_sets - dg.AssetSelection.groups(*SLOW_GROUPS),
     "Raw files to published recommendations of one data set, through all gates.",
 )
 _groups = {
@@ -61,3 +66,15 @@ systems = [
     _job(name, dg.AssetSelection.groups(*groups), description)
     for name, (groups, description) in _groups.items()
 ]
+
+_windows = dg.AssetSelection.assets(*BACKTEST_TABLES)
+backtest = _job(
+    "backtest",
+    _windows,
+    "A window of a data set's backtest: models of a moment of the past, judged by what came after. Backfill them all.",
+)
+backtest_report = _job(
+    "backtest_report",
+    dg.AssetSelection.groups(BACKTEST_GROUP) - _windows,
+    "Figures of a data set's windows over time, drawn and compared.",
+)

@@ -14,7 +14,7 @@ from recsys_assets.algorithms.content import ContentVectors
 from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.algorithms.topn import Items, recommend
-from recsys_assets.contracts import TABLES
+from recsys_assets.contracts import BACKTEST_TABLES, TABLES
 from recsys_assets.contracts.raw import RAW_TABLES
 from recsys_assets.defs.common import (
     AUTOMATION,
@@ -64,6 +64,8 @@ FIGURES = {
     "comparisons": ("ranking_comparisons", "rating_comparisons", "like_comparisons"),
 }
 """What the tables of all figures are put together from."""
+# Windows have partitions of their own; their report is of the data set, and changes with them.
+IF_MADE = (*(name for name in OPTIONAL if name not in BACKTEST_TABLES), "backtest_report")
 
 
 class ColdUsersConfig(LikeConfig, ColdStartConfig):
@@ -326,7 +328,7 @@ def gates(
         "ratings",
         *(f"rejected_{table}" for table in RAW_TABLES),
         *REPORTED,
-        *OPTIONAL,
+        *IF_MADE,
     ],
     code_version=code_version(__name__, "recsys_assets.report.evaluation", "recsys_assets.report.sections"),
 )
@@ -364,10 +366,10 @@ def evaluation_report(
     )
 
 
-# Cross-validation is made when someone asks for it: nothing waits for it.
+# Cross-validation and backtests are made when someone asks for them: nothing waits for them.
 evaluation_report = evaluation_report.map_asset_specs(
     lambda asset: asset.replace_attributes(
-        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*OPTIONAL))
+        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*IF_MADE))
     )
 )
 

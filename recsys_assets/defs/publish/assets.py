@@ -6,7 +6,7 @@ from collections.abc import Set
 import dagster as dg
 import pandas as pd
 
-from recsys_assets.contracts import PUBLISHED, PUBLISHED_IF_MADE, TABLES
+from recsys_assets.contracts import BACKTEST_TABLES, PUBLISHED, PUBLISHED_IF_MADE, TABLES
 from recsys_assets.defs.common import AUTOMATION, dataset_asset
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.provenance import failed_checks, latest_materializations, provenance
@@ -22,6 +22,8 @@ from recsys_assets.storage.warehouse import Select, TableLike
 
 CODE = code_version(__name__)
 GROUP = "publish"
+# Windows have partitions of their own; their report is of the data set, and changes with them.
+IF_MADE = (*(name for name in PUBLISHED_IF_MADE if name not in BACKTEST_TABLES), "backtest_report")
 
 
 @dataset_asset(
@@ -57,7 +59,7 @@ def similar_movies() -> Select:
     kinds={"duckdb"},
     deps=[
         *(name for name in PUBLISHED if name not in ("cold_start", "versions", "lineage", "publication")),
-        *PUBLISHED_IF_MADE,
+        *IF_MADE,
         LIVE.key("cold_start"),
         "evaluation_report",
     ],
@@ -134,6 +136,6 @@ def lineage(made: Set[dg.AssetKey]) -> pd.DataFrame:
 # The slow evaluation is made when someone asks for it: nothing waits for it.
 published = published.map_asset_specs(
     lambda asset: asset.replace_attributes(
-        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*PUBLISHED_IF_MADE))
+        automation_condition=AUTOMATION.ignore(dg.AssetSelection.assets(*IF_MADE))
     )
 )
