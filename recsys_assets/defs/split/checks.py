@@ -26,6 +26,7 @@ JUDGES = {
     "evaluation",
     "comparisons",
     "gates",
+    "leakage",
     "claims",
     "evaluation_report",
     "model_packages",
