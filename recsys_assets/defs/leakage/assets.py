@@ -27,6 +27,7 @@ from recsys_assets.defs.leakage.worlds import (
     PARTS,
     Inputs,
     judged_rows,
+    may_learn,
     read_inputs,
     scrambled_world,
     stored,
@@ -98,7 +99,9 @@ def look_at_fit(
     matrix = stored(project, dataset, fit.key("interactions"), Interactions)
     with project.warehouse.connect(dataset) as connection:
         yield from learned_in_order(connection, fit, matrix, log)
-        rows = Recount(connection, fit.ratings_sql, config.like_rating)
+        rows = Recount(
+            connection, " union all ".join(f"from {part}" for part in may_learn(fit)), config.like_rating
+        )
         yield from recomputed(Look(project, dataset, fit, rows, settings, config.recomputed_max), world)
     here = Inputs(
         log,
@@ -106,7 +109,7 @@ def look_at_fit(
         stored(project, dataset, dg.AssetKey("side_features"), SideFeatures),
         stored(project, dataset, fit.key("content_vectors"), ContentVectors),
     )
-    there = read_inputs(world, dataset, fit, like=log, side=here.side, content=here.content)
+    there = read_inputs(world, dataset, fit, over=log, side=here.side, content=here.content)
     judged = judged_rows(project, dataset, fit, log)
     how = settings.of(fit.key("like_features"), LikeFeaturesConfig)
     values = stored(project, dataset, fit.key("like_features"), LikeFeatures).values

@@ -17,7 +17,7 @@ class LeakageConfig(LikeConfig):
         20_000, ge=100, description="learned rows that quick fits see: those of so many users, at random"
     )
     n_others: int = Field(5, ge=1, description="other movies that a held-out like is compared with")
-    n_errors: float = Field(4.0, gt=0, description="standard errors from 0.5 that chance may take an AUC")
+    n_errors: float = Field(3.5, gt=0, description="standard errors from 0.5 that chance may take an AUC")
     tolerance: float = Field(0.02, gt=0, description="distance from 0.5 that an AUC may always have")
     recomputed_max: float = Field(
         1e-4, gt=0, description="difference of recomputed figures d / (1 + |figure|), for single precision"

@@ -140,8 +140,10 @@ class Family:
     ----------
     groups : groups of assets that they are in
     pooled : whether scores of different users can be compared
-    contests : what models of shuffled rows must not tell, by name; a model takes part in that of its own name, or in
-        the one named ""
+    shuffle : takes the meaning from rows of a log; called with a seed
+    meaning : what models of shuffled rows must not tell, in words
+    contests : the same as rows, by name: called with held-out rows, the stars of a like, the number of other movies for
+        each like, and a seed; a model takes part in that of its own name, or in the one named ""
     """
 
     name: str

@@ -13,11 +13,12 @@ from recsys_assets.algorithms.interactions import Interactions
 from recsys_assets.algorithms.leakage import share_newer
 from recsys_assets.algorithms.liking.features import FEATURES, FeatureBuilder, Knowledge
 from recsys_assets.algorithms.rating_prediction.log import RatingLog
+from recsys_assets.defs import whole
 from recsys_assets.defs.fits import LIVE, Fit
 from recsys_assets.defs.leakage.families import FAMILIES
 from recsys_assets.defs.leakage.findings import NO_FIT, Finding
 from recsys_assets.defs.leakage.worlds import held_out
-from recsys_assets.defs.whole import ancestors, whole_definitions
+from recsys_assets.defs.whole import ancestors
 
 __all__ = ["learned_in_order", "looks_back", "upstream"]
 
@@ -30,7 +31,7 @@ _BEFORE_LAST = [feature.name for feature in FEATURES].index("days_before_last")
 
 def upstream(fits: tuple[Fit, ...]) -> Iterator[Finding]:
     """Ask the asset graph what each family's assets are made of."""
-    groups = {spec.key: spec.group_name for spec in whole_definitions().resolve_all_asset_specs()}
+    groups = {spec.key: spec.group_name for spec in whole.whole_definitions().resolve_all_asset_specs()}
     for family in FAMILIES.values():
         for fit in fits:
             keys = sorted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from recsys_assets.defs.fits import TRIAL, Fit
 from recsys_assets.defs.leakage.findings import Finding
 from recsys_assets.defs.leakage.recount import Recount, of_items
 from recsys_assets.defs.leakage.settings import Settings
-from recsys_assets.defs.leakage.worlds import stored
+from recsys_assets.defs.leakage.worlds import may_learn, stored
 from recsys_assets.defs.rating_prediction.models import chosen_settings
 from recsys_assets.defs.resources import Project
 from recsys_assets.defs.topn import LikeConfig
@@ -50,20 +50,8 @@ FEATURES_CHECKED = {
     side: tuple(f"{prefix}_{name}" for name in ("n_ratings", "like_rate", "mean_stars"))
     for side, prefix in (("user", "user"), ("movie", "item"))
 }
-BIASES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "global_mean": lambda chosen: {"user_damping": np.inf, "item_damping": np.inf, "iterations": 0},
-    "user_mean": lambda chosen: {"user_damping": chosen["damping"], "item_damping": np.inf, "iterations": 1},
-    "item_mean": lambda chosen: {"user_damping": np.inf, "item_damping": chosen["damping"], "iterations": 1},
-    "bias": lambda chosen: _both(chosen),
-    "time_damped_bias": lambda chosen: _both(chosen),
-}
-"""Models of stars that are sums of learned rows alone, and the sums from their settings."""
-
-
-def _both(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"user_damping": settings["damping"], "item_damping": settings["damping"]} | {
-        name: settings[name] for name in ("iterations", "half_life_days") if name in settings
-    }
+BIASES = ("global_mean", "user_mean", "item_mean", "bias", "time_damped_bias")
+"""Models of stars that are sums over learned rows and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +82,7 @@ class Look:
             measured,
             self.bound,
             f"largest difference d / (1 + |figure|) of {meaning}, counted again from "
-            f"{' and '.join(self.fit.learns_from)}",
+            f"{' and '.join(may_learn(self.fit))}",
         )
 
 
@@ -224,10 +212,9 @@ def _cold_start(look: Look) -> Iterator[Finding]:
 
 def _biases(look: Look) -> Iterator[Finding]:
     settings = chosen_settings(look.table("rating_settings"))
-    for name in BIASES.keys() & settings.keys():
+    for name in BIASES:
         found = look.artifact(name, Biases)
-        how = {"half_life_days": np.inf} | BIASES[name](settings[name])
-        mean, users, movies = look.rows.biases(**how)
+        mean, users, movies = look.rows.biases(**_sums(name, settings[name]))
         yield look.finding(
             "stars",
             name,
@@ -238,6 +225,17 @@ def _biases(look: Look) -> Iterator[Finding]:
             ),
             "the mean and the biases of users and movies",
         )
+
+
+def _sums(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The sums of a model: an infinite damping leaves biases at 0, an infinite half life weights at 1."""
+    of_users, of_movies = name not in ("global_mean", "item_mean"), name not in ("global_mean", "user_mean")
+    return {
+        "user_damping": settings["damping"] if of_users else np.inf,
+        "item_damping": settings["damping"] if of_movies else np.inf,
+        "iterations": settings.get("iterations", int(of_users or of_movies)),
+        "half_life_days": settings.get("half_life_days", np.inf),
+    }
 
 
 def _like_features(look: Look) -> Iterator[Finding]:

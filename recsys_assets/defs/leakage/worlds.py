@@ -17,16 +17,26 @@ from recsys_assets.algorithms.liking.features import Knowledge
 from recsys_assets.algorithms.rating_prediction.factorization_machine import SideFeatures
 from recsys_assets.algorithms.rating_prediction.log import RatingLog
 from recsys_assets.defs.classification.builders import knowledge_of
-from recsys_assets.defs.fits import Fit
+from recsys_assets.defs.fits import TRIAL, TUNING, Fit
 from recsys_assets.defs.rating_prediction.models import read_log
 from recsys_assets.defs.resources import Project
 from recsys_assets.storage.arrays import load_artifact
 
-__all__ = ["PARTS", "Inputs", "judged_rows", "read_inputs", "scrambled_world", "stored"]
+__all__ = [
+    "PARTS",
+    "Inputs",
+    "held_out",
+    "judged_rows",
+    "may_learn",
+    "read_inputs",
+    "scrambled_world",
+    "stored",
+]
 
 T = TypeVar("T")
 
 PARTS = ("train_ratings", "validation_ratings", "test_ratings")
+_N_LEARNED = {TUNING.name: 1, TRIAL.name: 2}
 _AS_THEY_ARE = ("movies", "users", "catalogue_movies")
 
 
@@ -50,23 +60,28 @@ def stored(project: Project, dataset: str, key: dg.AssetKey, kind: type[T]) -> T
 
 
 def read_inputs(
-    project: Project, dataset: str, fit: Fit, *, like: RatingLog, side: SideFeatures, content: ContentVectors
+    project: Project, dataset: str, fit: Fit, *, over: RatingLog, side: SideFeatures, content: ContentVectors
 ) -> Inputs:
     """Read a fit's ratings and what is known of movies, as its assets do, over the users and items of another log."""
-    log = read_log(project, dataset, fit.ratings_sql, item_ids=like.item_ids, user_ids=like.user_ids)
+    log = read_log(project, dataset, fit.ratings_sql, item_ids=over.item_ids, user_ids=over.user_ids)
     return Inputs(log, knowledge_of(project, dataset, log), side, content)
 
 
 def judged_rows(project: Project, dataset: str, fit: Fit, log: RatingLog) -> RatingLog:
-    """The rows that a fit is judged on: the first part that it doesn't learn from."""
+    """The rows that a fit is judged on: the first part after those that it may learn from."""
     return read_log(
         project, dataset, f"from {held_out(fit)[0]}", item_ids=log.item_ids, user_ids=log.user_ids
     )
 
 
 def held_out(fit: Fit) -> tuple[str, ...]:
-    """The parts that a fit doesn't learn from, by time."""
-    return tuple(part for part in PARTS if part not in fit.learns_from)
+    """The parts that a judged fit must not learn from, by time: what it does learn from is what is looked at."""
+    return PARTS[_N_LEARNED[fit.name] :]
+
+
+def may_learn(fit: Fit) -> tuple[str, ...]:
+    """The parts that a judged fit may learn from."""
+    return PARTS[: _N_LEARNED[fit.name]]
 
 
 @contextmanager
@@ -77,7 +92,9 @@ def scrambled_world(project: Project, dataset: str, fit: Fit) -> Iterator[Projec
     those pairs. Who rated what and when, and the words that tags are made of, stay. It has the tables that models read
     and no artifacts.
     """
-    with tempfile.TemporaryDirectory(dir=project.folder / "warehouse", prefix=".scrambled-") as folder:
+    # Beside the artifacts of the data set: what a killed run leaves goes with them when a user is forgotten.
+    beside = project.folder / "artifacts" / dataset
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".scrambled-") as folder:
         world = Project(data=folder)
         path = world.warehouse.path(dataset)
         path.parent.mkdir()
