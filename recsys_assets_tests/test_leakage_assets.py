@@ -364,8 +364,15 @@ def test_likes_joined_to_shuffled_rows_are_found(
     assert min(one.measured for one in found) > 0.4
 
 
+def test_where_all_held_out_rows_are_likes_there_is_nothing_to_tell(inputs: SimpleNamespace) -> None:
+    liked = replace(inputs.judged, rating=np.full_like(inputs.judged.rating, 5))
+    found = shuffled(SimpleNamespace(**vars(inputs) | {"judged": liked}), families.FAMILIES["clusters"])
+    assert [(one.measured, one.bound, one.passed) for one in found] == [(None, None, True)] * 2
+    assert "no user has rows of both kinds" in found[0].description
+
+
 def of_everything(name: str) -> Callable[[World, pytest.MonkeyPatch], None]:
-    """Popularity and ALS that look into a table of all ratings, whatever rows they are given."""
+    """A model of lists that looks into a table of all ratings, whatever rows it is given."""
 
     def leak(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         function, artifact = {
