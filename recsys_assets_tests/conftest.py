@@ -32,6 +32,7 @@ LONGEST_FILES = (
     "test_rating_assets",
     "test_forgetting",
     "test_rollback",
+    "test_leakage_assets",
 )
 """Files that take longest go first, so that no process is left alone with them at the end; the second process begins
 with files that need no finished world, while the first makes it."""

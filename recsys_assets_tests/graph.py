@@ -257,10 +257,10 @@ class World:
 
 
 @contextmanager
-def leaking(*deps: str, name: str = "leaky_factors") -> Iterator[None]:
+def leaking(*deps: str, name: str = "leaky_factors", group: str | None = None) -> Iterator[None]:
     """A graph with a model more, made of these assets, as long as it lasts."""
 
-    @dg.asset(key=key(name), deps=[key(dep) for dep in deps], partitions_def=DATASETS)
+    @dg.asset(key=key(name), group_name=group, deps=[key(dep) for dep in deps], partitions_def=DATASETS)
     def leaky() -> None:
         """Learns from what it must not."""
 

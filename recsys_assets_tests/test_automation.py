@@ -46,8 +46,8 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
     jobs = {job.name: job for job in defs().jobs or []}
     systems = {
         *("ingest", "exploration", "collaborative", "content", "catalogue", "lifecycle", "hybrid"),
-        *("rating_prediction", "clusters", "classification", "cross_validation", "evaluation", "champions"),
-        "publish",
+        *("rating_prediction", "clusters", "classification", "cross_validation", "leakage", "evaluation"),
+        *("champions", "publish"),
     }
     assert systems | {"everything", "full", "backtest", "backtest_report"} == jobs.keys()
     assert all(job.description for job in jobs.values())

@@ -141,7 +141,7 @@ def test_only_judges_are_downstream_of_test_rows() -> None:
     }
     of_likes = {"holdout_like_predictions", "like_evaluation", "like_comparisons", "like_claims"}
     of_all = {"evaluation", "comparisons", "gates", "claims", "evaluation_report"}
-    of_all |= {"challengers", "promotion_comparisons", "champions", "promotions"}
+    of_all |= {"challengers", "promotion_comparisons", "champions", "promotions", "leakage"}
     publishers = {"model_packages", "like_packages", "list_packages", "published"}
     judges = of_lists | of_stars | of_likes | of_all | publishers
     assert downstream("test_ratings") - {"test_ratings"} == judges
@@ -358,6 +358,18 @@ LEARNED = sorted(
     if name.startswith(("tuning/", "trial/"))
     or name in ("als_settings", "hybrid_weights", "holdout_recommendations", "side_features")
     or name in ("rating_settings", "rating_blends", "rating_errors", "holdout_predicted_top")
+    or name in ("like_settings", "like_calibration", "like_blend", "cluster_evidence")
+)
+TOLD_BY_TEST_ROWS = (
+    *(
+        "holdout",
+        "holdout_rating_predictions",
+        "holdout_like_predictions",
+        "ranking_evaluation",
+        "like_evaluation",
+    ),
+    *("live/interactions", "live/rating_log", "live/popularity_scores", "live/recent_popularity_scores"),
+    "live/genre_clusters",
 )
 
 
@@ -386,7 +398,7 @@ def scrambled(world: World, tmp_path_factory: pytest.TempPathFactory) -> Scrambl
         )
 
     copy.edit("sample/ratings.csv", scramble)
-    result = copy.run("sample", upstream(*LEARNED))
+    result = copy.run("sample", upstream(*LEARNED, *TOLD_BY_TEST_ROWS))
     failed = [event.step_key for event in result.all_events if event.is_step_failure]
     assert failed == ["holdout_rating_predictions_estimates_tell"]  # stars turned round are no stars to tell
     return Scrambled(copy, world.versions("sample"), copy.versions("sample"))
@@ -405,6 +417,13 @@ def test_scrambled_test_rows_change_nothing_that_is_learned_or_listed(
     scrambled: Scrambled, name: str
 ) -> None:
     assert scrambled.after[name] == scrambled.before[name]
+
+
+@pytest.mark.parametrize("name", TOLD_BY_TEST_ROWS)
+def test_scrambled_test_rows_change_what_judges_and_what_is_published(
+    scrambled: Scrambled, name: str
+) -> None:
+    assert scrambled.after[name] != scrambled.before[name]
 
 
 def test_scrambled_test_rows_change_no_predicted_star(world: World, scrambled: Scrambled) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -14,11 +11,8 @@ import numpy as np
 import pytest
 
 from recsys_assets.algorithms.liking.boost import boosted
-from recsys_assets.algorithms.liking.features import FEATURES, FeatureBuilder, out_of_fold
+from recsys_assets.algorithms.liking.features import FEATURES
 from recsys_assets.algorithms.liking.learning import VARIANTS
-from recsys_assets.algorithms.rating_prediction.log import RatingLog
-from recsys_assets.definitions import defs
-from recsys_assets.defs.classification.builders import builder
 from recsys_assets.defs.classification.rows import read_settings
 from recsys_assets_tests.graph import World, every_check, upstream
 
@@ -30,7 +24,6 @@ LISTS = [
     for fit in ("trial", "live")
     for name in ("like_ensemble", "cluster_hybrid")
 ]
-LEAKAGE = {"shuffled_labels_teach_nothing", "blind_to_held_out_stars"}
 LAST_USER = 70
 
 FEATURES_QUICK = {"fm_samples": 4, "fm_burn_in": 2, "fm_kept": 2, "epochs": 5, "n_factors": 8}
@@ -78,7 +71,6 @@ def test_all_is_made_and_every_check_passes(ran: tuple[World, dg.ExecuteInProces
     world, result = ran
     assert result.success
     found = every_check(result)
-    assert found.keys() >= {("tuning/like_features", name) for name in LEAKAGE}
     assert found.keys() >= {
         ("like_comparisons", "boost_matters"),
         *((name, "nothing_seen") for name in LISTS),
@@ -178,92 +170,6 @@ def test_no_test_row_reaches_the_models_that_are_judged() -> None:
     # Live lists stand on all rows; but what chose their settings does not.
     assert "test_ratings" not in upstream(*LISTS[2:])
     assert "test_ratings" in upstream("holdout_like_predictions")
-
-
-class SeenByCheck:
-    """The log that a check made last: all stars, as a leak would have them."""
-
-    log: RatingLog
-
-    def made(self, log: RatingLog, **changes: Any) -> RatingLog:
-        self.log = replace(log, **changes)
-        return self.log
-
-
-@pytest.fixture
-def checks() -> ModuleType:
-    # Not before defs() has loaded it, which keeps Dagster's warnings of previewed parameters to itself.
-    defs()
-    return importlib.import_module("recsys_assets.defs.classification.checks")
-
-
-@pytest.fixture
-def seen(checks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> SeenByCheck:
-    seen = SeenByCheck()
-    monkeypatch.setattr(checks, "replace", seen.made)
-    return seen
-
-
-def test_a_feature_that_leaks_labels_is_found_out(
-    world: World, tmp_path: Path, checks: ModuleType, seen: SeenByCheck, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    movies = [movie for (movie,) in world.query("sample", "select movie_id from movies order by 1")]
-    users = [
-        user for (user,) in world.query("sample", "select distinct user_id from train_ratings order by 1")
-    ]
-    rows = world.query("sample", "select user_id, movie_id, rating from validation_ratings")
-    true_stars = {(users.index(user), movies.index(movie)): stars for user, movie, stars in rows}
-
-    class Leaky(FeatureBuilder):
-        def pairs(self, user: Any, item: Any, day: Any) -> Any:
-            log = seen.log
-            told = true_stars | dict(
-                zip(zip(log.user.tolist(), log.item.tolist(), strict=True), log.rating.tolist(), strict=True)
-            )
-            values = super().pairs(user, item, day)
-            values[:, 0] = [told.get(pair, np.nan) for pair in zip(user.tolist(), item.tolist(), strict=True)]
-            return values
-
-    def leaky(*arguments: Any) -> FeatureBuilder:
-        features = builder(*arguments)
-        features.__class__ = Leaky
-        return features
-
-    monkeypatch.setattr(checks, "builder", leaky)
-    copy = world.copy(tmp_path / "world")
-    found = checked(copy, "tuning/like_features")["shuffled_labels_teach_nothing"]
-    assert not found.passed
-    assert found.metadata["auc"].value > 0.95
-
-
-def test_where_all_validation_rows_are_likes_shuffled_labels_have_nothing_to_tell(
-    world: World, tmp_path: Path
-) -> None:
-    copy = world.copy(tmp_path / "world")
-    copy.query("sample", "update validation_ratings set rating = 5")
-    found = checked(copy, "tuning/like_features")["shuffled_labels_teach_nothing"]
-    assert found.passed
-    assert found.metadata["rows_judged"].value == 0
-
-
-def test_features_that_read_held_out_stars_are_found_out(
-    world: World, tmp_path: Path, checks: ModuleType, seen: SeenByCheck, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checks, "builder", lambda learned, *rest: builder(seen.log, *rest))
-    copy = world.copy(tmp_path / "world")
-    assert not checked(copy, "tuning/like_features")["blind_to_held_out_stars"].passed
-
-
-def test_one_row_too_many_is_found_out(
-    world: World, tmp_path: Path, checks: ModuleType, seen: SeenByCheck, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def one_more(learned: RatingLog, *arguments: Any, **how: Any) -> Any:
-        n_more = min(learned.rating.size + 1, seen.log.rating.size)
-        return out_of_fold(seen.log.rows(np.arange(n_more)), *arguments, **how)
-
-    monkeypatch.setattr(checks, "out_of_fold", one_more)
-    copy = world.copy(tmp_path / "world")
-    assert not checked(copy, "tuning/like_features")["blind_to_held_out_stars"].passed
 
 
 def test_no_boost_is_the_ensemble_and_a_warning(world: World, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from recsys_assets.report import (
     claims,
     exploration,
     folds,
+    leakage,
     lifecycle,
     likes,
     ratings,
@@ -33,6 +34,7 @@ REPORTED: Final = (
     *catalogue_relevance.REPORTED,
     *lifecycle.REPORTED,
     *champions.REPORTED,
+    *leakage.REPORTED,
     *claims.REPORTED,
 )
 """The tables that sections are made of."""
@@ -73,6 +75,8 @@ def more_sections(tables: Mapping[str, pd.DataFrame], *, stars_description: str)
         sections.append(catalogue_relevance.relevance(tables))
     if lifecycle.is_there(tables):
         sections.append(lifecycle.model_versions(tables))
+    if leakage.is_there(tables):
+        sections.append(leakage.leaks(tables))
     if all(name in tables for name in claims.REPORTED):
         sections.append(claims.claims(tables))
     return sections

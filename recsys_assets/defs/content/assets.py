@@ -3,25 +3,16 @@
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from recsys_assets.algorithms.catalogue.features import CatalogueFeatures
-from recsys_assets.algorithms.content import (
-    ContentVectors,
-    content_embeddings,
-    content_features,
-    embed_content,
-    genome_vectors,
-    item_terms,
-    tfidf_vectors,
-    with_catalogue,
-)
-from recsys_assets.algorithms.embeddings import Embeddings, Vectors
+from recsys_assets.algorithms.content import ContentVectors, content_embeddings, genome_vectors
+from recsys_assets.algorithms.embeddings import Embeddings
 from recsys_assets.algorithms.features import ItemFeatures
-from recsys_assets.algorithms.interactions import Ids, Interactions, Numbers, positions
+from recsys_assets.algorithms.interactions import Interactions, positions
 from recsys_assets.algorithms.topn import similar_items
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.common import artifact, dataset_asset
+from recsys_assets.defs.content.vectors import ContentConfig, learn_content
 from recsys_assets.defs.fits import FITS, LIVE, SERVED_FITS, Fit
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.topn import LikeConfig, TopNConfig, recommendations, similarity_rows
@@ -29,22 +20,6 @@ from recsys_assets.defs.versions import code_version
 
 CODE = code_version(__name__)
 GROUP = "content"
-
-
-class ContentConfig(dg.Config):
-    """How a movie's texts, tags and genome become a vector."""
-
-    min_items: int = Field(2, ge=1, description="a term must occur with at least so many movies")
-    max_terms: int = Field(5000, ge=1, description="only the most frequent terms are kept")
-    genome_weight: float = Field(0.75, ge=0, le=1, description="weight of the tag genome against the terms")
-    catalogue_weight: float = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        description="weight of the catalogue's vectors against genome and terms, where there are any",
-    )
-    n_components: int = Field(128, ge=1, description="dimensions after truncated SVD")
-    seed: int = Field(0, ge=0, description="seed of the SVD")
 
 
 @dataset_asset(
@@ -96,43 +71,12 @@ def _content_vectors(fit: Fit) -> dg.AssetsDefinition:
         catalogue_features: CatalogueFeatures,
         project: Project,
     ) -> dg.MaterializeResult[ContentVectors]:
-        movies = project.warehouse.frame(
-            partition_of(context),
-            f"""
-            with learned as ({fit.ratings_sql}), heard as (
-                select movie_id, list(tag order by tag) as tags
-                from tags semi join learned using (user_id, movie_id) group by movie_id
-            )
-            select title, genres, coalesce(tags, []) as tags
-            from movies left join heard using (movie_id) order by movie_id
-            """,
+        vectors, n_terms = learn_content(
+            project, partition_of(context), fit, genome_features, catalogue_features, config
         )
-        text = tfidf_vectors(
-            [item_terms(*row) for row in zip(movies["genres"], movies["title"], movies["tags"], strict=True)],
-            min_items=config.min_items,
-            max_terms=config.max_terms,
-        )
-        known = content_features(genome_features.features, text.vectors, genome_weight=config.genome_weight)
-        item, joined = _of_items(catalogue_features, genome_features.item_ids, project, partition_of(context))
-        vectors = embed_content(
-            with_catalogue(known, item, joined, catalogue_weight=config.catalogue_weight),
-            n_components=config.n_components,
-            seed=config.seed,
-        )
-        return artifact(vectors, {"explained_share": vectors.explained_share, "n_terms": text.terms.size})
+        return artifact(vectors, {"explained_share": vectors.explained_share, "n_terms": n_terms})
 
     return content_vectors
-
-
-def _of_items(
-    catalogue: CatalogueFeatures, item_ids: Ids, project: Project, dataset: str
-) -> tuple[Numbers, Vectors]:
-    """Numbers of the data set's movies that the catalogue has, and their vectors there."""
-    pairs = project.warehouse.arrays(
-        dataset, "select tmdb_id, movie_id from catalogue_movies where movie_id is not null order by tmdb_id"
-    )
-    known = positions(catalogue.tmdb_ids, pairs["tmdb_id"], what="tmdb_id")
-    return positions(item_ids, pairs["movie_id"], what="movie_id"), catalogue.vectors[known]
 
 
 def _content_profiles(fit: Fit) -> dg.AssetsDefinition:

@@ -342,7 +342,8 @@ def evaluation_report(
 ) -> dg.MaterializeResult[None]:
     """The evaluation for people: here as Markdown with plots, and as one self-contained HTML file.
 
-    It doesn't wait for the gates to hold: the report of a run that failed says what fell short.
+    It doesn't wait for the gates to hold: the report of a run that failed says what fell short. It does wait for leaks
+    to be looked for: figures of models that have seen what judges them are no figures.
     """
     dataset = partition_of(context)
     report = EvaluationReport(

@@ -30,6 +30,7 @@ JUDGES = {
     "promotion_comparisons",
     "champions",
     "promotions",
+    "leakage",
     "claims",
     "evaluation_report",
     "model_packages",
