@@ -7,6 +7,7 @@ import sys
 import time
 import webbrowser
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -308,6 +309,26 @@ def dev(port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.
     workspace = str(project_folder() / "workspace.yaml")
     options = ["--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *options])
+
+
+@app.command()
+def serve(
+    dataset: Dataset = "sample",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="address to listen on; without an API key keep it local")
+    ] = "127.0.0.1",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
+) -> None:
+    """Serve the API and the web app over what is published."""
+    load_registry(data_folder() / "datasets.toml").dataset(dataset)
+    if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if not find_spec(name)]:
+        raise SettingsError(
+            f"serving needs {' and '.join(missing)}: install the extra with `pip install 'recsys-assets[serve]'`"
+        )
+    from recsys_assets.serving.running import run_server
+
+    run_server(dataset, host=host, port=port, workers=workers)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
+from recsys_assets.storage.serving_arrays import arrays_folder_names
 from recsys_assets.storage.warehouse import Warehouse
 
 __all__ = ["Eraser", "ForgettingError"]
@@ -118,9 +119,13 @@ class Eraser:
 
     def _in_publications(self, spec: DatasetSpec, user_id: int) -> list[str]:
         generations = Publisher(self.data / "published", spec.name).generations()
-        return self._naming(
+        served = [one.arrays for one in generations if one.arrays.exists()]
+        found = self._naming(
             user_id, tables=[one.path for one in generations], arrays=[one.learned for one in generations]
         )
+        return found + [
+            str(path.relative_to(self.data)) for path in served if arrays_folder_names(path, {user_id})
+        ]
 
     def _naming(self, user_id: int, *, tables: Iterable[Path], arrays: Iterable[Path]) -> list[str]:
         found = [
