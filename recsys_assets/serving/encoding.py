@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys_assets.serving.generations import Served
 
-__all__ = ["Listed", "card", "encode_list", "encode_movies"]
+__all__ = ["Listed", "card", "encode_list", "encode_movies", "title_of"]
 
 _CONFIDENCE = {-1: "null", 0: '"medium"', 1: '"high"'}
 
@@ -48,6 +48,13 @@ def card(served: Served, movie: int, posters: bool) -> bytes:
         else b',"poster_url":null'
     )
     return bytes(served.cards[ends[movie] : ends[movie + 1]]) + poster
+
+
+def title_of(served: Served, movie: int) -> str:
+    """A movie's title."""
+    ends = served.title_ends
+    title: str = json.loads(b'"%s"' % bytes(served.titles[ends[movie] : ends[movie + 1]]))
+    return title
 
 
 def encode_list(served: Served, listed: Listed, *, posters: bool, n: int) -> bytes:

@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 
 from recsys_assets.registry import load_registry
+from recsys_assets.serving.metrics import Metrics
 from recsys_assets.serving.problems import Problem
 from recsys_assets.storage.publishing import UNREADABLE, Generation, Publisher
 from recsys_assets.storage.serving_arrays import ArraysError, read_serving_arrays
@@ -103,12 +104,10 @@ def _place(ids: Any, wanted: int) -> int | None:
 class Generations:
     """The current generation of each data set that was asked for."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, data: Path, metrics: Metrics) -> None:
+        self._data, self._metrics = data, metrics
         self._served: dict[str, Served] = {}
         self._opening = threading.Lock()
-        self.n_swaps = 0
-        self.n_failures = 0
 
     def current(self, dataset: str) -> Served:
         """The generation that answers now; opened on first use.
@@ -149,17 +148,21 @@ class Generations:
             if current is None or current.path.stem == served.version:
                 continue
             try:
-                self._served[dataset] = Served(dataset, current)
-                self.n_swaps += 1
+                self._take(dataset, Served(dataset, current))
+                self._metrics.swaps.inc()
             except UNREADABLE as error:
-                self.n_failures += 1
+                self._metrics.failures.inc()
                 log.warning("%s stays, for %s can't be served: %s", served.version, current.path.stem, error)
 
     def _first(self, dataset: str) -> Served:
         with self._opening:
             if dataset not in self._served:
-                self._served[dataset] = self._open(dataset)
+                self._take(dataset, self._open(dataset))
             return self._served[dataset]
+
+    def _take(self, dataset: str, served: Served) -> None:
+        self._served[dataset] = served
+        self._metrics.generation.labels(dataset).set(served.number)
 
     def _open(self, dataset: str) -> Served:
         if dataset not in self.known():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
 from recsys_assets.contracts import MAX_ID
 from recsys_assets.serving.generations import Generations, Served
+from recsys_assets.serving.metrics import Metrics
+from recsys_assets.serving.posters import Posters
 from recsys_assets.serving.problems import Problem
 from recsys_assets.serving.schemas import ProblemDetails
 from recsys_assets.serving.settings import ServeSettings
+from recsys_assets.storage.feedback import FeedbackLog
 
 __all__ = [
     "MAX_N",
@@ -84,14 +87,27 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Context:
-    """What a server has: settings and open generations."""
+    """What a server has: settings, open generations, counts, posters if it may fetch any, and logs of feedback."""
 
     settings: ServeSettings
     generations: Generations
+    metrics: Metrics
+    poster_cache: Posters | None = None
+    _logs: dict[str, FeedbackLog] = field(default_factory=dict)
 
     @property
     def posters(self) -> bool:
-        return bool(self.settings.tmdb_api_key)
+        """Whether cards name posters."""
+        return self.poster_cache is not None
+
+    def feedback_log(self, dataset: str) -> FeedbackLog:
+        """The log of a data set; a process has one of each."""
+        return self._logs.setdefault(dataset, FeedbackLog(self.settings.data, dataset))
+
+    def deliver(self) -> None:
+        """Give the ratings that were recorded to the inbox."""
+        for dataset in {self.settings.dataset, *self._logs}:
+            self.feedback_log(dataset).deliver()
 
 
 def _context(request: Request) -> Context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -236,4 +237,86 @@ class CreditedCard(Card):
 class PersonMovies(Person):
     items: list[CreditedCard]
     total: int
+    model_version: str
+
+
+class Part(BaseModel):
+    movie_id: int
+    title: str
+    rating: float
+    part: float
+
+
+class Made(BaseModel):
+    asset: str
+    code_version: str | None
+    data_version: str | None
+    run_id: str | None
+    made_at: datetime | None
+
+
+class Why(BaseModel):
+    """constant + Σ parts + others = score."""
+
+    user_id: int
+    movie_id: int
+    strategy: str
+    because: str
+    score: float
+    constant: float
+    parts: list[Part]
+    others: float = Field(description="what all other rated movies add together")
+    n_others: int
+    lineage: list[Made]
+    model_version: str
+
+
+class Tables(BaseModel):
+    """Published tables by name, row by row; one that isn't published is empty."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model_version: str
+
+
+class DatasetState(BaseModel):
+    dataset: str
+    title: str
+    served: bool
+    model_version: str | None
+
+
+class Datasets(BaseModel):
+    items: list[DatasetState]
+    total: int
+    default: str
+
+
+class Estimate(BaseModel):
+    """A recommendation in the form of row D10."""
+
+    item_id: int
+    title: str
+    predicted_rating: float | None
+    confidence: Literal["high", "medium"] = Field(description="high from 4.0 predicted stars")
+
+
+class Estimates(BaseModel):
+    user_id: int
+    count: int
+    recommendations: list[Estimate]
+    model_version: str
+    fallback_reason: str | None
+
+
+class Neighbour(BaseModel):
+    item_id: int
+    title: str
+    similarity: float
+
+
+class Neighbours(BaseModel):
+    item_id: int
+    count: int
+    similar: list[Neighbour]
     model_version: str

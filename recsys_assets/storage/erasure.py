@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_assets.registry import DatasetSpec
+from recsys_assets.storage.feedback import FeedbackLog
 from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, reasons_name, rows_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
@@ -77,6 +78,7 @@ class Eraser:
         forgotten.add(user_id)
         self.raw_files.forget(spec)
         Inbox(self.data, spec.name).forget(forgotten.ids())
+        FeedbackLog(self.data, spec.name).forget(forgotten.ids())
         if spec.source.archive:
             download = self.raw_files.download_of(spec)
             for path in (download, *download.parent.glob(f"{glob.escape(download.name)}.part*")):
@@ -114,6 +116,7 @@ class Eraser:
     def _in_files(self, spec: DatasetSpec, user_id: int) -> list[Path]:
         inbox = Inbox(self.data, spec.name)
         files = self.raw_files.about_users(spec) + inbox.with_ratings()
+        files += FeedbackLog(self.data, spec.name).files()
         named = [path for path in files if mentions(path, {user_id})]
         return named + [path for path in inbox.reasons() if reasons_name(path, {user_id})]
 

@@ -186,11 +186,24 @@ def people(
     n: Length = 20,
 ) -> dict[str, Any]:
     """People by name, best match first; without a name those with the most movies."""
-    rows = served.rows(_PEOPLE, [role, _clean(q), role, n])
-    items = [
-        {"person_id": row["person_id"], "name": row["name"], "n_movies": row["n_movies"]} for row in rows
-    ]
-    return {"items": items, "total": len(items), "role": role, "model_version": served.version}
+    rows = found_people(served, q, role, n)
+    return {"items": rows, "total": len(rows), "role": role, "model_version": served.version}
+
+
+def found_people(served: Served, text: str, role: str, n: int) -> list[dict[str, Any]]:
+    """Id, name and number of movies of the people whom a text may mean, best first."""
+    rows = served.rows(_PEOPLE, [role, _clean(text), role, n])
+    return [{key: row[key] for key in ("person_id", "name", "n_movies")} for row in rows]
+
+
+def person_numbers(served: Served, person_id: int, role: str) -> list[int]:
+    """Numbers of a person's movies in a role, the most rated first."""
+    rows = served.rows(
+        "select distinct movie_id from movie_people where person_id = ? and role = ? and movie_id is not null",
+        [person_id, role],
+    )
+    numbers = [served.movie(row["movie_id"]) for row in rows]
+    return sorted(numbers, key=lambda number: (-int(served.catalogue.n_ratings[number]), number))
 
 
 @router.get("/people/{person_id}/movies", response_model=PersonMovies)
