@@ -1,0 +1,57 @@
+/** What stands where an answer is waited for, empty, or refused. */
+
+import { h, replace } from "../dom.js";
+import { ghost } from "./card.js";
+
+/**
+ * A place that fills itself: `skeleton` while `load` is under way, then what `draw` makes of the answer, or an error
+ * with a button that tries again. Reloading with `place.reload()` keeps what is there until the new answer comes.
+ */
+export function region(load, draw, { skeleton = () => bones(), signal, label = null, tag = "div", className = "region" } = {}) {
+  const place = h(tag, { class: className, "aria-busy": "true", "aria-label": label, role: label && tag === "div" ? "region" : null });
+  let turn = 0;
+  place.reload = async () => {
+    const mine = ++turn;
+    place.setAttribute("aria-busy", "true");
+    if (!place.childElementCount || place.querySelector(":scope > .refusal")) replace(place, skeleton());
+    try {
+      const answer = await load();
+      if (mine === turn && !signal?.aborted) replace(place, draw(answer));
+    } catch (error) {
+      if (signal?.aborted || mine !== turn) return;
+      if (error.status === undefined) console.error(error);
+      replace(place, refusal(error, place.reload));
+    } finally {
+      if (mine === turn) place.setAttribute("aria-busy", "false");
+    }
+  };
+  place.reload();
+  return place;
+}
+
+/** Why there is nothing to see, with a button that tries again. */
+export function refusal(error, retry) {
+  const heading = error.status === 0 ? "The server does not answer" : (error.title ?? "This part of the page failed");
+  return h(
+    "div",
+    { class: "refusal", role: "alert" },
+    h("p", { class: "refusal-title" }, heading),
+    h("p", { class: "refusal-detail" }, error.message && error.message !== heading ? error.message : "Nothing is lost: try again in a moment."),
+    retry ? h("button", { type: "button", class: "button", on: { click: () => retry() } }, "Try again") : null,
+  );
+}
+
+/** A friendly line where a list has nothing in it. */
+export function empty(title, detail = null, action = null) {
+  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), detail ? h("p", { class: "empty-detail" }, detail) : null, action);
+}
+
+/** Grey lines where text will stand. */
+export function bones(n = 3) {
+  return h("div", { class: "bones", "aria-hidden": "true" }, Array.from({ length: n }, () => h("div", { class: "bone" })));
+}
+
+/** Grey posters where a row will stand. */
+export function ghosts(n = 8) {
+  return h("div", { class: "row-track", "aria-hidden": "true" }, Array.from({ length: n }, ghost));
+}
