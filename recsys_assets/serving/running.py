@@ -12,6 +12,8 @@ from recsys_assets.serving.settings import serve_settings
 __all__ = ["run_server"]
 
 KEEP_ALIVE_S = 30
+WORKER_STUCK_S = 60
+"""A worker that says nothing for so long is replaced; one that starts on a busy machine says nothing for a while."""
 
 
 def run_server(dataset: str, *, host: str, port: int, workers: int) -> None:
@@ -34,4 +36,5 @@ def run_server(dataset: str, *, host: str, port: int, workers: int) -> None:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=10,
+            timeout_worker_healthcheck=WORKER_STUCK_S,
         )

@@ -277,6 +277,7 @@ def _why_forgotten(generation: Generation, user_ids: Set[int]) -> str:
 
 def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
     with duckdb.connect(str(path)) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(
             f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)"
         )

@@ -129,6 +129,7 @@ def write_serving_arrays(folder: Path, tables: Path, models: ListModels) -> None
     """
     folder.mkdir()
     with duckdb.connect(str(tables), read_only=True) as connection:
+        connection.execute("set enable_progress_bar = false")
         catalogue = _catalogue(connection, models)
         weights = connection.execute("select alpha, beta from hybrid_weights where chosen").fetchone()
         if weights is None:
