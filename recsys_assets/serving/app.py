@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from recsys_assets.serving.problems import problem_response
 
 __all__ = ["APP_FOLDER", "app_files"]
 
@@ -27,7 +31,12 @@ HEADERS = {
 
 class _AppFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as refused:
+            # No framework stands around these files that would make an answer of it.
+            title = http.HTTPStatus(refused.status_code).phrase
+            response = problem_response(refused.status_code, title, f"the app has no file {scope['path'][:200]}")
         response.headers.update(HEADERS)
         return response
 

@@ -9,6 +9,7 @@ import { recall } from "./store.js";
 
 const FRESH = 60_000;
 const PATIENCE = 15_000;
+const KEY = "recsys-api-key";
 
 /** Tells "reached" (detail: a model version, or null), "unreached" and "aged" (an old answer is shown; detail: its time). */
 export const weather = new EventTarget();
@@ -50,6 +51,12 @@ export function post(path, content, { signal } = {}) {
   });
 }
 
+/** Send this key with every request, as long as the tab is open. */
+export function giveKey(key) {
+  sessionStorage.setItem(KEY, key);
+  forgetAnswers();
+}
+
 /** Ask for everything anew: a newer publication is served. */
 export function forgetAnswers() {
   answers.clear();
@@ -65,11 +72,11 @@ function address(path, parameters) {
   return text ? `${path}?${text}` : path;
 }
 
-async function ask(url, { signal, ...options }) {
+async function ask(url, { signal, headers = {}, ...options }) {
   const limit = AbortSignal.timeout(PATIENCE);
   let response;
   try {
-    response = await fetch(url, { ...options, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    response = await fetch(url, { ...options, headers: { ...headers, ...key() }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
   } catch (error) {
     if (signal?.aborted) throw error;
     weather.dispatchEvent(new CustomEvent("unreached"));
@@ -80,6 +87,11 @@ async function ask(url, { signal, ...options }) {
   if (!response.ok) throw refusal(response, body);
   if (body === null) throw new ApiError(response.status, "The answer can't be read", `${url} did not answer with JSON.`);
   return body;
+}
+
+function key() {
+  const given = sessionStorage.getItem(KEY);
+  return given ? { "x-api-key": given } : {};
 }
 
 function refusal(response, body) {

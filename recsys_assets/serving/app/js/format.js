@@ -8,11 +8,12 @@ export function count(value) {
   return value === null || value === undefined ? "–" : PLAIN.format(value);
 }
 
-/** A number with so many significant decimals: 66,135, 110.2, 0.237. */
+/** A number with so many decimals, more where it would be nothing otherwise, fewer where it is large: 66,135, 110.2, 0.237, 0.000095. */
 export function figure(value, decimals = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (Number.isInteger(value) && Math.abs(value) >= 10) return count(value);
-  const shown = Math.abs(value) >= 1000 ? count(value) : value.toFixed(Math.abs(value) >= 100 ? Math.min(decimals, 1) : decimals);
+  if (Number.isInteger(value) || Math.abs(value) >= 1000) return count(value).replace("-", "−");
+  const tiny = Math.abs(value) < 10 ** -decimals;
+  const shown = value.toFixed(tiny ? Math.min(decimals + 3, 6) : Math.abs(value) >= 100 ? Math.min(decimals, 1) : decimals);
   return shown.replace("-", "−");
 }
 

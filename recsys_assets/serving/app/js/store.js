@@ -1,12 +1,15 @@
 /** What the page remembers between visits, in this browser only: who is watching, how to recommend, a guest's stars. */
 
 const KEY = "recsys";
-const EMPTY = { user: null, dataset: null, strategy: null, guest: {}, stars: {} };
+const EMPTY = { user: null, dataset: null, strategy: null, exposure: null, guest: {}, stars: {} };
 
 const changes = new EventTarget();
 let memory = read();
 
-/** The value of one thing remembered: user, dataset, strategy, guest (stars by movie), stars (by user and movie). */
+/**
+ * The value of one thing remembered: user, dataset, strategy (null = the server's choice), exposure (the list that an
+ * experiment dealt, and to whom), guest (stars by movie), stars (by user and movie).
+ */
 export function recall(name) {
   return memory[name];
 }

@@ -16,7 +16,7 @@ export function rate(user, movie, before = null) {
   const send = async (value, feedbackId) => {
     told.replaceChildren("Saving …");
     try {
-      const { status } = await post("/v1/feedback", { feedback_id: feedbackId, user_id: user, movie_id: movie.movie_id, rating: value });
+      const { status } = await post("/v1/feedback", { feedback_id: feedbackId, user_id: user, movie_id: movie.movie_id, rating: value, ...followed(user) });
       kept = value;
       remember("stars", { ...recall("stars"), [key]: value });
       told.replaceChildren(status === "accepted" ? `Saved: ${value} stars. They count from the next publication.` : "Already saved.");
@@ -42,6 +42,12 @@ function keep(movie, value, told) {
   const { [movie.movie_id]: _, ...others } = recall("guest");
   remember("guest", value === null ? others : { ...others, [movie.movie_id]: value });
   told.replaceChildren(value === null ? "Taken back." : `Kept in this browser: ${value} stars. Your list follows at once.`);
+}
+
+/** The list that an experiment dealt to this user, if one did. */
+function followed(user) {
+  const exposure = recall("exposure");
+  return exposure?.user === user ? { exposure_id: exposure.id } : {};
 }
 
 /** A UUID; pages that are not served from this machine or over https have no randomUUID. */

@@ -1,5 +1,6 @@
 /** What stands where an answer is waited for, empty, or refused. */
 
+import { giveKey } from "../api.js";
 import { h, replace } from "../dom.js";
 import { ghost } from "./card.js";
 
@@ -37,8 +38,20 @@ export function refusal(error, retry) {
     { class: "refusal", role: "alert" },
     h("p", { class: "refusal-title" }, heading),
     h("p", { class: "refusal-detail" }, error.message && error.message !== heading ? error.message : "Nothing is lost: try again in a moment."),
-    retry ? h("button", { type: "button", class: "button", on: { click: () => retry() } }, "Try again") : null,
+    error.status === 401 ? keyForm() : null,
+    retry && error.status !== 401 ? h("button", { type: "button", class: "button", on: { click: () => retry() } }, "Try again") : null,
   );
+}
+
+/** Where a server wants a key, people can give it; the page starts again with it. */
+function keyForm() {
+  const field = h("input", { class: "input", type: "password", autocomplete: "off", "aria-label": "API key" });
+  const give = (event) => {
+    event.preventDefault();
+    giveKey(field.value.trim());
+    location.reload();
+  };
+  return h("form", { class: "key-form", on: { submit: give } }, field, h("button", { class: "button" }, "Use this key"));
 }
 
 /** A friendly line where a list has nothing in it. */

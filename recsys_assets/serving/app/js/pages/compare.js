@@ -42,7 +42,7 @@ function drawn(columns) {
 
 function column({ option, answer, error }, met) {
   const head = h("h2", {}, option.label, option.mark ? h("span", { class: "toggle-mark", title: "Champion" }, " ★", h("span", { class: "unseen" }, " champion")) : null);
-  const cold = answer?.fallback_reason ? h("p", { class: "tag tag-cold" }, label("cold_start")) : null;
+  const cold = answer?.strategy_used === "cold_start" ? h("p", { class: "tag tag-cold" }, label("cold_start")) : null;
   const body = error ? refusal(error, null) : answer.items.length ? h("ol", { class: "ranking" }, answer.items.map((one) => place(one, answer.strategy_used, met.get(one.movie_id)))) : empty("No list for this user.");
   return h("section", { class: "versus-column", "aria-label": option.label }, head, h("p", { class: "versus-about" }, option.title), cold, body);
 }

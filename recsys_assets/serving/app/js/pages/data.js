@@ -70,8 +70,8 @@ function longTail({ long_tail: points }) {
   const half = points.find((point) => point.share_of_ratings >= 0.5);
   const line = [{ x: 0, y: 0 }, ...points.map((point) => ({ x: point.n_movies / all, y: point.share_of_ratings }))];
   return [
-    h("p", { class: "panel-about" }, `Share of all ratings that the most rated movies hold: the first ${count(half.n_movies)} of ${count(all)} movies hold half.`),
-    lines([{ label: "Ratings", points: line }], { about: "Cumulative share of ratings by share of movies, most rated first", xs: [0, 0.25, 0.5, 0.75, 1].map((x) => ({ x, label: `${100 * x} % of movies` })), from: 0, to: 1, yText: (y) => percent(y), area: true }),
+    h("p", { class: "panel-about" }, `Share of all ratings that the most rated movies hold, by their share of the catalogue: the first ${count(half.n_movies)} of ${count(all)} movies hold half.`),
+    lines([{ label: "Ratings", points: line }], { about: "Cumulative share of ratings by share of movies, most rated first", xs: [0, 0.25, 0.5, 0.75, 1].map((x) => ({ x, label: `${100 * x} %` })), from: 0, to: 1, yText: (y) => percent(y), area: true }),
   ];
 }
 

@@ -15,6 +15,7 @@ import { recall, remember } from "../store.js";
 import { label, scoreMeaning, scoreText } from "../strategies.js";
 
 const LISTED = 20;
+const COLD = "cold_start";
 const SHELVES = [
   ["Trending", "trending", "Most rated lately"],
   ["New", "new", "Latest releases of the catalogue"],
@@ -43,9 +44,15 @@ async function whoWatches(signal) {
 }
 
 function parts(user, options, signal) {
-  let strategy = chosenStrategy(options);
+  let strategy = recall("strategy");
   let asked = null;
-  const load = () => (asked ??= recommendations(user, strategy, LISTED, { signal }).catch(forget));
+  const load = () => (asked ??= recommendations(user, strategy, LISTED, { signal }).then(dealt, forget));
+  const dealt = (answer) => {
+    // Where nothing was chosen, the server chooses, by experiment if one runs: feedback then says which list it followed.
+    remember("exposure", answer.experiment ? { user, id: answer.experiment.exposure_id } : null);
+    for (const option of strategies.querySelectorAll("input")) if (option.value === (strategy ?? answer.strategy_used)) option.checked = true;
+    return answer;
+  };
   const forget = (error) => {
     asked = null;
     throw error;
@@ -57,9 +64,10 @@ function parts(user, options, signal) {
     hero.reload();
     forYou.reload();
   };
+  const strategies = toggle("Strategy", options, chosenStrategy(options), chosen, { className: "toggle-strategy" });
   const hero = region(load, (answer) => billboard(answer, user), { skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)), signal, className: "hero-place" });
   const forYou = row("For you", load, {
-    aside: toggle("Strategy", options, strategy, chosen, { className: "toggle-strategy" }),
+    aside: strategies,
     describe: (answer) => about(answer, user),
     options: (answer) => ({ strategy: answer.strategy_used, numbered: true }),
     nothing: "This strategy has no list for this user.",
@@ -75,7 +83,7 @@ function parts(user, options, signal) {
 
 /** What the list is: personal by which strategy, or the newcomers' list and why. */
 function about(answer, user) {
-  const stranger = Boolean(answer.fallback_reason);
+  const stranger = answer.strategy_used === COLD;
   return [
     h("span", { class: stranger ? "tag tag-cold" : "tag" }, stranger ? label("cold_start") : label(answer.strategy_used)),
     " ",
@@ -96,7 +104,7 @@ function billboard(answer, user) {
     h(
       "div",
       { class: "hero-text" },
-      h("p", { class: "hero-for" }, answer.fallback_reason ? "For newcomers tonight" : "First for ", answer.fallback_reason ? null : h("button", { type: "button", class: "inline-button", on: { click: pickUser } }, watcher(user))),
+      h("p", { class: "hero-for" }, answer.strategy_used === COLD ? "For newcomers tonight" : "First for ", answer.strategy_used === COLD ? null : h("button", { type: "button", class: "inline-button", on: { click: pickUser } }, watcher(user))),
       h("h1", {}, name),
       h("p", { class: "hero-facts" }, [first.year, ...(first.genres ?? [])].filter(Boolean).join(" · ")),
       first.because ? h("p", { class: "hero-because" }, reason(first.because)) : null,

@@ -72,7 +72,7 @@ function page({ movie: one, options, rated }, parameters, signal) {
 async function ratedBefore(movieId, signal) {
   const user = recall("user");
   if (user === null || user === GUEST) return null;
-  const { items } = await get(`/v1/users/${encodeURIComponent(user)}/ratings`, { n: 40 }, { signal });
+  const { items } = await get(`/v1/users/${encodeURIComponent(user)}/ratings`, { movie_id: movieId, n: 100 }, { signal });
   return items.find((one) => one.movie_id === movieId)?.rating ?? null;
 }
 

@@ -15,6 +15,7 @@ const ENOUGH = 5;
 const PLENTY = 10;
 const AT_ONCE = 12;
 const LISTED = 10;
+const COLD = "cold_start";
 
 export function onboarding(place, { signal }) {
   const list = h("div", { class: "start-list" });
@@ -25,9 +26,10 @@ export function onboarding(place, { signal }) {
   place.append(
     h(
       "div",
-      { class: "page start" },
-      h("div", { class: "start-rate" }, h("h1", {}, "Your first stars"), h("p", { class: "lead" }, "Give stars to five to ten movies that you know. Your list follows every one; nothing is stored but in this browser."), shelf, start),
-      h("aside", { class: "start-side", "aria-label": "Your list" }, progress, list),
+      { class: "page" },
+      h("h1", {}, "Your first stars"),
+      h("p", { class: "lead" }, "Give stars to five to ten movies that you know. Your list follows every one; nothing is stored but in this browser."),
+      h("div", { class: "start" }, h("div", { class: "start-rate" }, shelf, start), h("aside", { class: "start-side", "aria-label": "Your list" }, progress, list)),
     ),
   );
   follow();
@@ -82,7 +84,7 @@ function follower(list, progress, signal) {
 }
 
 function standing(n, answer) {
-  const personal = !answer.fallback_reason;
+  const personal = answer.strategy_used !== COLD;
   const left = ENOUGH - n;
   const done = () => {
     remember("user", GUEST);
