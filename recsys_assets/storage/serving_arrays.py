@@ -340,4 +340,6 @@ def _read(folder: Path, group: str, kind: type[T]) -> T:
 def _mapped(path: Path) -> NDArray[Any]:
     # Empty arrays can't be mapped; of the others a plain view is faster to take rows of than NumPy's own memmap.
     small = path.stat().st_size < _MAPPED_FROM_BYTES
-    return np.asarray(np.load(path, mmap_mode=None if small else "r", allow_pickle=False))
+    array = np.asarray(np.load(path, mmap_mode=None if small else "r", allow_pickle=False))
+    array.setflags(write=False)
+    return array
