@@ -134,6 +134,29 @@ class MadePublication:
                 "select movie_id, movie_id as tmdb_id, title, year, lower(title) as folded, [' mo'] as trigrams "
                 "from warehouse.movies"
             ),
+            "people": Select(
+                f"select movie_id as person_id, 'Person ' || movie_id as name, 'F' as gender, 1 as n_movies, "
+                f"(movie_id % 2)::integer as n_acted, (1 - movie_id % 2)::integer as n_directed from {movies}"
+            ),
+            "movie_people": Select(
+                f"select movie_id as tmdb_id, movie_id, if(movie_id % 2 = 1, 'actor', 'director') as role, "
+                f"1 as place, movie_id as person_id, null as character from {movies}"
+            ),
+            "movie_details": Select(
+                "select movie_id as tmdb_id, movie_id, '0000001' as imdb_id, title, year, genres, 'What happens.' as "
+                "overview, null as tagline, 90.0 as runtime, 'en' as language, 6.5 as vote_average, 10 as vote_count, "
+                "1.0 as popularity, [] as directors, [] as top_cast, null as poster_path from warehouse.movies"
+            ),
+            "evaluation": Select(
+                "select 'hybrid' as model, 'test' as split, 'all' as segment, 'ndcg' as metric, 10 as k, "
+                "0.2 as value, 0.1 as ci_low, null as ci_high, 100 as n_users"
+            ),
+            "model_versions": Select(
+                "select 1 as version, 'Production' as stage, 'champion' as alias, true as candidate, "
+                "0.1 as silhouette, 0.05 as silhouette_min, 1.1 as lift, 1.05 as lift_ci_low, 1.0 as lift_min, "
+                "'promoted' as decision, 'it may' as reason, 'files' as store, 'd' as data_version, "
+                "'c' as code_version, 'r' as run_id, now()::timestamp as created_at"
+            ),
             "versions": Select(
                 "select 'ratings' as asset, null as code_version, null as data_version, null as run_id, "
                 "null as materialized_at"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import threading
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ class Served:
         with self._connection.cursor() as cursor:
             found = cursor.execute(sql, list(parameters))
             names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            return [dict(zip(names, map(_in_utc, row), strict=True)) for row in found.fetchall()]
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """The rows of a published table; none where it isn't published. The name is ours, never a request's."""
@@ -94,6 +95,11 @@ class Served:
         found = self.rows("select model from champions where task = 'ranking'")
         champion = found[0]["model"] if found else None
         return champion if champion in self.lists else None
+
+
+def _in_utc(value: Any) -> Any:
+    """Moments of published tables are UTC, and say so from here on."""
+    return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def _place(ids: Any, wanted: int) -> int | None:
