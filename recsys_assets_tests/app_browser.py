@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -79,8 +80,8 @@ class Visit:
 
     def settle(self) -> Visit:
         """Wait until every part of the page has its answer."""
+        expect(self.page.locator("h1").first).to_be_attached()
         expect(self.page.locator("main [aria-busy='true']")).to_have_count(0)
-        self.page.wait_for_load_state("networkidle")
         return self
 
     def named(self, role: str, name: str | re.Pattern[str], *, exact: bool = False) -> Locator:
@@ -118,8 +119,11 @@ def visit(chromium: Browser, site: str, *, width: int = 1440, user: int | str | 
         ),
     )
     if user is not None:
-        page.goto(f"{site}/icon.svg")
-        page.evaluate("user => localStorage.setItem('recsys', JSON.stringify({ user }))", user)
+        known = json.dumps(json.dumps({"user": user}))
+        # about:blank has no storage, and what a page has stored since is kept.
+        context.add_init_script(
+            f"if (location.protocol !== 'about:' && !localStorage.recsys) localStorage.recsys = {known}"
+        )
     yield opened
     context.close()
 

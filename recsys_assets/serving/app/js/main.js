@@ -58,7 +58,7 @@ function shown(name, first) {
     if (one.dataset.page === name) one.setAttribute("aria-current", "page");
     else one.removeAttribute("aria-current");
   }
-  if (!first) main.focus({ preventScroll: true });
+  if (!first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }
 
 /** Everything anew, from the server's newest publication. */
@@ -107,7 +107,7 @@ function skip(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=radio]), select, textarea, dialog")) return;
   event.preventDefault();
   if (current().parts[0] === "search") document.getElementById("query")?.focus();
   else go("/search");

@@ -5,23 +5,23 @@ import { h, replace } from "../dom.js";
 import { ghost } from "./card.js";
 
 /**
- * A place that fills itself: `skeleton` while `load` is under way, then what `draw` makes of the answer, or an error
- * with a button that tries again. Reloading with `place.reload()` keeps what is there until the new answer comes.
+ * A place that fills itself: `skeleton` while `load` is under way, then what `draw` makes of the answer, or what
+ * `refused` makes of an error and a way to try again. Reloading with `place.reload()` keeps what is there until the new answer comes.
  */
-export function region(load, draw, { skeleton = () => bones(), signal, label = null, tag = "div", className = "region" } = {}) {
-  const place = h(tag, { class: className, "aria-busy": "true", "aria-label": label, role: label && tag === "div" ? "region" : null });
+export function region(load, draw, { skeleton = () => bones(), refused = refusal, signal, className = "region" } = {}) {
+  const place = h("div", { class: className, "aria-busy": "true" });
   let turn = 0;
   place.reload = async () => {
     const mine = ++turn;
     place.setAttribute("aria-busy", "true");
-    if (!place.childElementCount || place.querySelector(":scope > .refusal")) replace(place, skeleton());
+    if (!place.childElementCount || place.querySelector(":scope > .refusal, :scope > .page > .refusal")) replace(place, skeleton());
     try {
       const answer = await load();
       if (mine === turn && !signal?.aborted) replace(place, draw(answer));
     } catch (error) {
       if (signal?.aborted || mine !== turn) return;
       if (error.status === undefined) console.error(error);
-      replace(place, refusal(error, place.reload));
+      replace(place, refused(error, place.reload));
     } finally {
       if (mine === turn) place.setAttribute("aria-busy", "false");
     }
@@ -52,6 +52,11 @@ function keyForm() {
     location.reload();
   };
   return h("form", { class: "key-form", on: { submit: give } }, field, h("button", { class: "button" }, "Use this key"));
+}
+
+/** The same where it is all that the page has: under the page's heading. */
+export function refusedPage(heading) {
+  return (error, retry) => h("div", { class: "page" }, h("h1", {}, heading), refusal(error, retry));
 }
 
 /** A friendly line where a list has nothing in it. */

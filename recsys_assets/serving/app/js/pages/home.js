@@ -23,15 +23,15 @@ const SHELVES = [
 ];
 
 export async function home(place, { signal }) {
-  const frame = h("div", { class: "home" }, h("div", { class: "hero hero-waiting" }, bones(3)));
-  place.append(frame);
+  const frame = h("div", {}, h("div", { class: "hero hero-waiting" }, bones(3)));
+  place.append(h("div", { class: "home" }, h("h1", { class: "unseen" }, "What to watch"), frame));
   try {
     const [user, options] = await Promise.all([whoWatches(signal), strategyOptions({ signal })]);
     if (!signal.aborted) frame.replaceChildren(...parts(user, options, signal));
   } catch (error) {
     if (signal.aborted) return;
     if (error.status === undefined) throw error;
-    frame.replaceChildren(h("div", { class: "page" }, h("h1", {}, "Tonight"), refusal(error, () => home((place.replaceChildren(), place), { signal }))));
+    frame.replaceChildren(h("div", { class: "page" }, refusal(error, () => home((place.replaceChildren(), place), { signal }))));
   }
 }
 
@@ -65,7 +65,7 @@ function parts(user, options, signal) {
     forYou.reload();
   };
   const strategies = toggle("Strategy", options, chosenStrategy(options), chosen, { className: "toggle-strategy" });
-  const hero = region(load, (answer) => billboard(answer, user), { skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)), signal, className: "hero-place" });
+  const hero = region(load, (answer) => billboard(answer, user), { skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)), signal, refused: () => null, className: "hero-place" });
   const forYou = row("For you", load, {
     aside: strategies,
     describe: (answer) => about(answer, user),
@@ -93,7 +93,7 @@ function about(answer, user) {
 
 function billboard(answer, user) {
   const [first] = answer.items;
-  if (!first) return h("div", { class: "page" }, h("h1", {}, "Tonight"), empty("No recommendations here", "Choose another strategy or another user."));
+  if (!first) return h("div", { class: "page" }, empty("No recommendations here", "Choose another strategy or another user."));
   const score = scoreText(first, answer.strategy_used);
   const name = spoken(first.title);
   return h(
@@ -105,7 +105,7 @@ function billboard(answer, user) {
       "div",
       { class: "hero-text" },
       h("p", { class: "hero-for" }, answer.strategy_used === COLD ? "For newcomers tonight" : "First for ", answer.strategy_used === COLD ? null : h("button", { type: "button", class: "inline-button", on: { click: pickUser } }, watcher(user))),
-      h("h1", {}, name),
+      h("h2", {}, name),
       h("p", { class: "hero-facts" }, [first.year, ...(first.genres ?? [])].filter(Boolean).join(" · ")),
       first.because ? h("p", { class: "hero-because" }, reason(first.because)) : null,
       h(

@@ -6,7 +6,7 @@ import { art } from "../components/art.js";
 import { poster } from "../components/poster.js";
 import { rate } from "../components/rate.js";
 import { row } from "../components/row.js";
-import { bones, empty, region } from "../components/states.js";
+import { bones, empty, refusedPage, region } from "../components/states.js";
 import { toggle } from "../components/toggle.js";
 import { why } from "../components/why.js";
 import { h } from "../dom.js";
@@ -29,7 +29,7 @@ export function movie(place, { id, parameters, signal }) {
     const [answer, options, rated] = await Promise.all([get(`/v1/movies/${encodeURIComponent(id ?? "")}`, {}, { signal }), strategyOptions({ signal }), ratedBefore(Number(id), signal)]);
     return { movie: answer, options, rated };
   };
-  const body = region(load, (loaded) => page(loaded, parameters, signal), { signal, skeleton: () => h("div", { class: "page" }, bones(6)) });
+  const body = region(load, (loaded) => page(loaded, parameters, signal), { signal, skeleton: () => h("div", { class: "page" }, bones(6)), refused: refusedPage("Movie") });
   place.append(body);
 }
 

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { card } from "../components/card.js";
-import { bones, empty, ghosts, region } from "../components/states.js";
+import { bones, empty, ghosts, refusal, region } from "../components/states.js";
 import { toggle } from "../components/toggle.js";
 import { h } from "../dom.js";
 import { plural, words } from "../format.js";
@@ -50,16 +50,17 @@ function everyone(parameters, signal) {
 
 function one(id, signal) {
   const load = () => get(`/v1/people/${encodeURIComponent(id)}/movies`, { n: 100 }, { signal });
-  return h("div", { class: "page" }, h("p", { class: "crumb" }, h("a", { href: link("/people") }, "People")), region(load, filmography, { signal, skeleton: () => ghosts(6) }));
+  return h("div", { class: "page" }, h("p", { class: "crumb" }, h("a", { href: link("/people") }, "People")), region(load, filmography, { signal, skeleton: () => ghosts(6), refused: (error, retry) => [h("h1", {}, "Person"), refusal(error, retry)] }));
 }
 
-function filmography({ name, items }) {
+function filmography({ name, items, total }) {
   document.title = `${name} · recsys_assets`;
   const acted = items.filter((item) => item.roles.includes("actor"));
   const directed = items.filter((item) => item.roles.includes("director"));
   const others = items.filter((item) => !item.roles.includes("actor") && !item.roles.includes("director"));
   return [
     h("h1", {}, name),
+    total > items.length ? h("p", { class: "lead" }, `The ${items.length} most rated of ${total} movies.`) : null,
     shelf("Directed", directed, () => null),
     shelf("Acted in", acted, (item) => (item.character ? `as ${item.character}` : null)),
     shelf("Other work", others, (item) => words(item.roles.join(", "))),
