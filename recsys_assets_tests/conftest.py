@@ -30,6 +30,7 @@ SAME_WORLDS = (
     "test_explaining",
     "test_forgetting",
     "test_graph",
+    "test_serving_sample",
 )
 """Files that need the finished and the cross-validated world: in one process each world is made once."""
 

@@ -17,6 +17,7 @@ from recsys_assets.contracts import (
     classification,
     clusters,
     drift,
+    experiments,
     explanations,
     exploration,
     judgement,
@@ -61,6 +62,7 @@ TABLES: dict[str, Table] = {
         classification,
         lifecycle,
         explanations,
+        experiments,
         claims,
         publication,
     )
@@ -124,6 +126,7 @@ PUBLISHED = (
     "cluster_profiles",
     "cluster_similarity",
     "model_versions",
+    "experiments",
     "versions",
     "lineage",
     "publication",

@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import duckdb
+import pandas as pd
+
 from recsys_assets.storage.files import locked, sync_folder, write_atomically
 from recsys_assets.storage.forgetting import drop_lines
 
@@ -28,6 +31,25 @@ EVENTS_HEADER: Final = "userId,movieId,event,rating,experiment,variant,modelVers
 RATINGS_HEADER: Final = "userId,movieId,rating,timestamp"
 DAYS_REMEMBERED: Final = 7
 """A feedback id that comes again within so many daily files is known."""
+_NO_EVENTS = (
+    "select " + ", ".join(f"null::varchar as {name}" for name in EVENTS_HEADER.split(",")) + " limit 0"
+)
+_OUTCOMES = """
+    with marked as (
+        select experiment, variant, "userId"::bigint as user_id, event, try_cast(rating as double) >= ? as liked
+        from {source} where coalesce(experiment, '') <> ''
+    ), users as (
+        select experiment, variant, user_id,
+               coalesce(bool_or(event in ('opened', 'played') or liked), false) as engaged,
+               count(*) filter (event <> 'shown') as n_events, bool_or(event = 'shown') as shown
+        from marked group by all
+    )
+    select experiment, variant, user_id, engaged, n_events from users
+    where shown and (experiment, user_id) in (
+        select (experiment, user_id) from users group by experiment, user_id having count(*) = 1
+    )
+    order by all
+"""
 _EVENTS = re.compile(r"events-\d{4}-\d\d-\d\d\.csv")
 
 
@@ -119,6 +141,19 @@ class FeedbackLog:
         """Digest of what was recorded: it changes with any event."""
         facts = [(path.name, path.stat().st_size) for path in self._events()]
         return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+    def outcomes(self, *, like_rating: float) -> pd.DataFrame:
+        """What users did who were shown a variant of an experiment: one row an experiment, variant and user.
+
+        Columns experiment, variant, user_id, engaged (opened, played, or rated with at least ``like_rating`` stars),
+        n_events (exposures aside). Who was shown several variants of one experiment is in none of them.
+        """
+        files = [str(path) for path in self._events()]
+        with duckdb.connect() as connection:
+            source = "read_csv(?, header = true, all_varchar = true)" if files else f"({_NO_EVENTS})"
+            return connection.execute(
+                _OUTCOMES.format(source=source), [like_rating, *([files] if files else [])]
+            ).df()
 
     def forget(self, user_ids: Set[int]) -> None:
         """Take the lines about these users out of all files."""
