@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 from recsys_assets.serving.api import create_site
 from recsys_assets.serving.settings import ServeSettings
 
-__all__ = ["CHROMIUM", "PAGES", "Visit", "browser", "served", "titles", "visit"]
+__all__ = ["CHROMIUM", "PAGES", "Visit", "browser", "served", "visit"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
@@ -126,8 +126,3 @@ def visit(chromium: Browser, site: str, *, width: int = 1440, user: int | str | 
         )
     yield opened
     context.close()
-
-
-def titles(found: Locator) -> list[str]:
-    """What the cards are called."""
-    return found.locator(".card-title").all_inner_texts()

@@ -23,6 +23,7 @@ settings.load_profile("recsys")
 
 
 SAME_WORLDS = (
+    "test_app_browser",
     "test_automation",
     "test_cli",
     "test_cross_validation",

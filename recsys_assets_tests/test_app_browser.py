@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from recsys_assets_tests.app_browser import CHROMIUM, PAGES, Visit, browser, served, titles, visit
+from recsys_assets_tests.app_browser import CHROMIUM, PAGES, Visit, browser, served, visit
 from recsys_assets_tests.graph import World, finished
 
 pytestmark = [
@@ -125,6 +125,27 @@ def test_each_strategy_lists_what_is_published(at: Visit, published: duckdb.Duck
     assert at.page.locator(".toggle-strategy input:checked").get_attribute("value") == "rating"
 
 
+def test_a_list_is_narrowed_to_a_genre_and_to_years(at: Visit, published: duckdb.DuckDBPyConnection) -> None:
+    at.go("/")
+    whole = at.movies("For you")
+    at.page.get_by_label("Genre").select_option("Comedy")
+    expect(at.page.locator("[aria-label='For you'] .card").first).not_to_have_attribute(
+        "data-movie", whole[0]
+    )
+    at.page.get_by_label("Years").select_option("2000")
+    expect(at.page.locator("[aria-label='For you'] .region[aria-busy='false']")).to_be_visible()
+    at.page.wait_for_function(
+        "() => [...document.querySelectorAll('[aria-label=\"For you\"] .card-facts')]"
+        ".every(one => Number(one.textContent.slice(0, 4)) >= 2000)"
+    )
+    narrowed = [int(movie) for movie in at.settle().movies("For you")]
+    assert len(narrowed) == 20
+    fitting = published.execute(
+        "select movie_id from movies where list_contains(genres, 'Comedy') and year >= 2000"
+    ).fetchall()
+    assert set(narrowed) <= {row[0] for row in fitting}
+
+
 def test_cards_say_score_and_reason(at: Visit, published: duckdb.DuckDBPyConnection) -> None:
     at.go("/")
     score = one(
@@ -219,14 +240,11 @@ def test_a_director_leads_to_their_movies(at: Visit, published: duckdb.DuckDBPyC
 
 
 def test_the_parts_of_an_explanation_add_up(at: Visit, published: duckdb.DuckDBPyConnection) -> None:
-    movie = detailed(published)
-    for strategy, label in (("hybrid", "Hybrid"), ("als", "ALS")):
-        score = one(
-            published,
-            f"select score from recommendations where strategy = '{strategy}' and user_id = {USER} and movie_id = {movie}"
-            if strategy == "hybrid"
-            else f"select sum(part) from explain_recommendation({USER}, {movie}) where strategy = '{strategy}'",
-        )
+    for strategy, label in (("hybrid", "Hybrid"), ("als", "ALS"), ("content", "Content")):
+        movie, score = published.execute(
+            "select movie_id, score from recommendations where strategy = ? and user_id = ? and rank = 3",
+            [strategy, USER],
+        ).fetchall()[0]
         at.go(f"/movie/{movie}?strategy={strategy}")
         why = at.page.locator(".why")
         parts = [
@@ -348,7 +366,7 @@ def test_a_newer_publication_is_announced_and_shown(at: Visit) -> None:
         route.fulfill(response=answer, body=body)
 
     at.answer("/v1/", newer)
-    at.page.evaluate("location.hash = '#/data'")
+    at.page.evaluate("location.hash = '#/evaluation'")
     notice = at.page.locator(".notice-new")
     expect(notice).to_contain_text("Newer recommendations have been published")
     notice.get_by_role("button", name="Show them").click()

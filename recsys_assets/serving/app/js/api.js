@@ -76,16 +76,25 @@ async function ask(url, { signal, headers = {}, ...options }) {
   const limit = AbortSignal.timeout(PATIENCE);
   let response;
   try {
-    response = await fetch(url, { ...options, headers: { ...headers, ...key() }, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    response = await fetch(url, {
+      ...options,
+      headers: { ...headers, ...key() },
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     weather.dispatchEvent(new CustomEvent("unreached"));
-    throw new ApiError(0, "The server does not answer", limit.aborted ? `No answer within ${PATIENCE / 1000} s.` : "");
+    throw new ApiError(
+      0,
+      "The server does not answer",
+      limit.aborted ? `No answer within ${PATIENCE / 1000} s.` : "",
+    );
   }
   const body = await response.json().catch(() => null);
   weather.dispatchEvent(new CustomEvent("reached", { detail: body?.model_version ?? null }));
   if (!response.ok) throw refusal(response, body);
-  if (body === null) throw new ApiError(response.status, "The answer can't be read", `${url} did not answer with JSON.`);
+  if (body === null)
+    throw new ApiError(response.status, "The answer can't be read", `${url} did not answer with JSON.`);
   return body;
 }
 

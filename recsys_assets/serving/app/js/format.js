@@ -1,7 +1,25 @@
 /** How numbers, titles and times are written. */
 
 const PLAIN = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const ARTICLES = new Set(["a", "an", "the", "le", "la", "les", "l'", "el", "los", "las", "il", "lo", "der", "die", "das", "un", "une"]);
+const ARTICLES = new Set([
+  "a",
+  "an",
+  "the",
+  "le",
+  "la",
+  "les",
+  "l'",
+  "el",
+  "los",
+  "las",
+  "il",
+  "lo",
+  "der",
+  "die",
+  "das",
+  "un",
+  "une",
+]);
 
 /** A whole number with separators of thousands, or a dash where there is none. */
 export function count(value) {
@@ -13,7 +31,9 @@ export function figure(value, decimals = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (Number.isInteger(value) || Math.abs(value) >= 1000) return count(value).replace("-", "−");
   const tiny = Math.abs(value) < 10 ** -decimals;
-  const shown = value.toFixed(tiny ? Math.min(decimals + 3, 6) : Math.abs(value) >= 100 ? Math.min(decimals, 1) : decimals);
+  const shown = value.toFixed(
+    tiny ? Math.min(decimals + 3, 6) : Math.abs(value) >= 100 ? Math.min(decimals, 1) : decimals,
+  );
   return shown.replace("-", "−");
 }
 
@@ -37,7 +57,10 @@ export function percent(share, decimals = 0) {
  * is in brackets before it (another language's title) stays behind.
  */
 export function spoken(title) {
-  const bare = String(title ?? "").replace(/\s*\(\d{4}\)\s*$/, "").replace(/\s*\([^()]*\)\s*$/, "").trim();
+  const bare = String(title ?? "")
+    .replace(/\s*\(\d{4}\)\s*$/, "")
+    .replace(/\s*\([^()]*\)\s*$/, "")
+    .trim();
   const comma = bare.lastIndexOf(", ");
   const article = comma > 0 ? bare.slice(comma + 2) : "";
   if (!ARTICLES.has(article.toLowerCase())) return bare || String(title ?? "");
@@ -60,7 +83,9 @@ export function duration(minutes) {
 /** A moment as the day and minute in UTC, which is how the server counts. */
 export function moment(value) {
   const time = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(value) ? value : `${value}Z`);
-  return Number.isNaN(time.getTime()) ? String(value) : `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  return Number.isNaN(time.getTime())
+    ? String(value)
+    : `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** "als_ndcg_at_10_min" as "als ndcg at 10 min". */

@@ -21,7 +21,11 @@ import { onChange, recall, remember } from "./store.js";
 const PAGES = { "": home, movie, search, people, start: onboarding, compare, evaluation, data };
 const MENU = [
   ["", "Home", "M3 11.5 12 4l9 7.5V20h-6v-6H9v6H3z"],
-  ["search", "Search", "M10.5 4a6.5 6.5 0 1 0 4 11.6l4.9 4.9 1.4-1.4-4.9-4.9A6.5 6.5 0 0 0 10.5 4zm0 2a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z"],
+  [
+    "search",
+    "Search",
+    "M10.5 4a6.5 6.5 0 1 0 4 11.6l4.9 4.9 1.4-1.4-4.9-4.9A6.5 6.5 0 0 0 10.5 4zm0 2a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z",
+  ],
   ["people", "People", "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 20c0-4 3.6-6 8-6s8 2 8 6z"],
   ["compare", "Compare", "M4 4h5v16H4zM15 4h5v16h-5zM10.5 4h3v16h-3z"],
   ["evaluation", "Evaluation", "M4 20V10h4v10zM10 20V4h4v16zM16 20v-7h4v7z"],
@@ -31,16 +35,34 @@ const TITLES = { start: "Your first stars", movie: "Movie" };
 
 const main = h("main", { id: "main", tabindex: -1 });
 const menu = MENU.map(([name, label, icon]) => menuLink(name, label, icon));
-const userButton = h("button", { type: "button", class: "user-button", "aria-haspopup": "dialog", on: { click: pickUser } });
+const userButton = h("button", {
+  type: "button",
+  class: "user-button",
+  "aria-haspopup": "dialog",
+  on: { click: pickUser },
+});
 const footer = h("footer", { class: "footer" });
 
-document.getElementById("app").append(
-  h("a", { class: "skip", href: "#main", on: { click: skip } }, "Skip to the content"),
-  h("header", { class: "header" }, h("a", { class: "wordmark", href: link("/"), "aria-label": "recsys_assets, home" }, "recsys", h("span", {}, "_assets")), h("nav", { class: "menu", "aria-label": "Pages" }, menu), userButton),
-  notices(again),
-  main,
-  footer,
-);
+document
+  .getElementById("app")
+  .append(
+    h("a", { class: "skip", href: "#main", on: { click: skip } }, "Skip to the content"),
+    h(
+      "header",
+      { class: "header" },
+      h(
+        "a",
+        { class: "wordmark", href: link("/"), "aria-label": "recsys_assets, home" },
+        "recsys",
+        h("span", {}, "_assets"),
+      ),
+      h("nav", { class: "menu", "aria-label": "Pages" }, menu),
+      userButton,
+    ),
+    notices(again),
+    main,
+    footer,
+  );
 
 const show = route(main, PAGES, missing, shown);
 paintUser();
@@ -69,18 +91,37 @@ function again() {
 }
 
 function paintUser() {
-  userButton.replaceChildren(h("span", { class: "user-dot", "aria-hidden": "true" }), h("span", { class: "unseen" }, "Watching: "), watcher(), h("span", { class: "unseen" }, ". Change"));
+  userButton.replaceChildren(
+    h("span", { class: "user-dot", "aria-hidden": "true" }),
+    h("span", { class: "unseen" }, "Watching: "),
+    watcher(),
+    h("span", { class: "unseen" }, ". Change"),
+  );
 }
 
 async function paintFooter() {
   try {
-    const [{ items, default: own }, { publication }] = await Promise.all([get("/v1/datasets"), get("/v1/models")]);
+    const [{ items, default: own }, { publication }] = await Promise.all([
+      get("/v1/datasets"),
+      get("/v1/models"),
+    ]);
     const served = items.filter((one) => one.served);
     const chosen = recall("dataset") ?? own;
     const at = publication[0]?.published_at;
     footer.replaceChildren(
-      h("p", {}, served.length > 1 ? datasetChoice(served, chosen) : `Data set ${chosen}`, at ? ` · published ${moment(at)}` : ""),
-      h("p", {}, h("a", { href: "/openapi.json" }, "API"), " · ", h("a", { href: link("/evaluation") }, "What the figures mean")),
+      h(
+        "p",
+        {},
+        served.length > 1 ? datasetChoice(served, chosen) : `Data set ${chosen}`,
+        at ? ` · published ${moment(at)}` : "",
+      ),
+      h(
+        "p",
+        {},
+        h("a", { href: "/openapi.json" }, "API"),
+        " · ",
+        h("a", { href: link("/evaluation") }, "What the figures mean"),
+      ),
     );
   } catch (error) {
     if (error.status === undefined) throw error;
@@ -93,11 +134,31 @@ function datasetChoice(items, chosen) {
     remember("user", null);
     remember("dataset", event.target.value);
   };
-  return h("label", {}, "Data set ", h("select", { class: "select", on: { change: choose } }, items.map((one) => h("option", { value: one.dataset, selected: one.dataset === chosen }, one.title ?? words(one.dataset)))));
+  return h(
+    "label",
+    {},
+    "Data set ",
+    h(
+      "select",
+      { class: "select", on: { change: choose } },
+      items.map((one) =>
+        h(
+          "option",
+          { value: one.dataset, selected: one.dataset === chosen },
+          one.title ?? words(one.dataset),
+        ),
+      ),
+    ),
+  );
 }
 
 function menuLink(name, label, icon) {
-  return h("a", { href: link(`/${name}`), data: { page: name } }, svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: icon })), h("span", {}, label));
+  return h(
+    "a",
+    { href: link(`/${name}`), data: { page: name } },
+    svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: icon })),
+    h("span", {}, label),
+  );
 }
 
 function skip(event) {
@@ -107,7 +168,14 @@ function skip(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=radio]), select, textarea, dialog")) return;
+  if (
+    event.key !== "/" ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    event.target.closest("input:not([type=radio]), select, textarea, dialog")
+  )
+    return;
   event.preventDefault();
   if (current().parts[0] === "search") document.getElementById("query")?.focus();
   else go("/search");

@@ -3,7 +3,8 @@
 /** The address of a page. */
 export function link(path, parameters = {}) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  for (const [name, value] of Object.entries(parameters))
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
   const text = query.toString();
   return `#${path}${text ? `?${text}` : ""}`;
 }
@@ -18,7 +19,11 @@ export function go(path, parameters = {}, { quietly = false } = {}) {
 /** What the address asks for: {path, parts, parameters}. */
 export function current() {
   const [path, query = ""] = (location.hash.slice(1) || "/").split("?", 2);
-  return { path, parts: path.split("/").filter(Boolean).map(readable), parameters: new URLSearchParams(query) };
+  return {
+    path,
+    parts: path.split("/").filter(Boolean).map(readable),
+    parameters: new URLSearchParams(query),
+  };
 }
 
 /**

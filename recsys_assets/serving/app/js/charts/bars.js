@@ -11,7 +11,20 @@ export function bars(rows, { about = "", low = null, high = null } = {}) {
   return h(
     "ul",
     { class: "bars", role: "list", "aria-label": about },
-    rows.map((row) => h("li", { class: row.quiet ? "bar bar-quiet" : "bar" }, h("div", { class: "bar-name" }, row.href ? h("a", { href: row.href }, row.label) : row.label, row.note ? h("span", { class: "bar-note" }, row.note) : null), line(at(0), at(row.value), row.value < 0), h("span", { class: "bar-figure" }, row.text))),
+    rows.map((row) =>
+      h(
+        "li",
+        { class: row.quiet ? "bar bar-quiet" : "bar" },
+        h(
+          "div",
+          { class: "bar-name" },
+          row.href ? h("a", { href: row.href }, row.label) : row.label,
+          row.note ? h("span", { class: "bar-note" }, row.note) : null,
+        ),
+        line(at(0), at(row.value), row.value < 0),
+        h("span", { class: "bar-figure" }, row.text),
+      ),
+    ),
   );
 }
 

@@ -24,8 +24,22 @@ export function intervals(rows, { about, zero = false, decimals = 3 } = {}) {
   return h(
     "div",
     { class: "intervals" },
-    h("ul", { role: "list", "aria-label": about }, drawn.map((row) => line(row, at, marks, zero, say, decimals))),
-    h("div", { class: "interval axis", "aria-hidden": "true" }, h("span"), h("div", { class: "axis-marks" }, marks.map((mark) => h("span", { style: { left: `${at(mark) / 10}%` } }, tickText(mark, marks)))), h("span")),
+    h(
+      "ul",
+      { role: "list", "aria-label": about },
+      drawn.map((row) => line(row, at, marks, zero, say, decimals)),
+    ),
+    h(
+      "div",
+      { class: "interval axis", "aria-hidden": "true" },
+      h("span"),
+      h(
+        "div",
+        { class: "axis-marks" },
+        marks.map((mark) => h("span", { style: { left: `${at(mark) / 10}%` } }, tickText(mark, marks))),
+      ),
+      h("span"),
+    ),
   );
 }
 
@@ -34,16 +48,43 @@ function line(row, at, marks, zero, say, decimals) {
   return h(
     "li",
     { class: row.strong ? "interval interval-strong" : "interval" },
-    h("span", { class: "interval-name" }, row.label, row.mark ? h("span", { class: "toggle-mark", title: row.mark }, " ★") : null, row.note ? h("small", {}, row.note) : null),
+    h(
+      "span",
+      { class: "interval-name" },
+      row.label,
+      row.mark ? h("span", { class: "toggle-mark", title: row.mark }, " ★") : null,
+      row.note ? h("small", {}, row.note) : null,
+    ),
     svg(
       "svg",
-      { class: "interval-line", viewBox: `0 0 ${WIDTH} 24`, preserveAspectRatio: "none", "aria-hidden": "true" },
+      {
+        class: "interval-line",
+        viewBox: `0 0 ${WIDTH} 24`,
+        preserveAspectRatio: "none",
+        "aria-hidden": "true",
+      },
       marks.map((mark) => svg("line", { x1: at(mark), x2: at(mark), y1: 0, y2: 24, class: "gridline" })),
       zero ? svg("line", { x1: at(0), x2: at(0), y1: 0, y2: 24, class: "zeroline" }) : null,
-      known ? svg("rect", { x: at(row.low), y: 9, width: Math.max(2, at(row.high) - at(row.low)), height: 6, rx: 3, class: `interval-band ${zero ? side(row) : ""}` }) : null,
+      known
+        ? svg("rect", {
+            x: at(row.low),
+            y: 9,
+            width: Math.max(2, at(row.high) - at(row.low)),
+            height: 6,
+            rx: 3,
+            class: `interval-band ${zero ? side(row) : ""}`,
+          })
+        : null,
       svg("line", { x1: at(row.value), x2: at(row.value), y1: 4, y2: 20, class: "interval-point" }),
     ),
-    h("span", { class: "interval-figure" }, h("strong", {}, say(row.value, decimals)), known ? h("small", {}, `${say(row.low, decimals)} to ${say(row.high, decimals)}`) : h("small", {}, "no interval")),
+    h(
+      "span",
+      { class: "interval-figure" },
+      h("strong", {}, say(row.value, decimals)),
+      known
+        ? h("small", {}, `${say(row.low, decimals)} to ${say(row.high, decimals)}`)
+        : h("small", {}, "no interval"),
+    ),
   );
 }
 

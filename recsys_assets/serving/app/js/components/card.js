@@ -20,7 +20,11 @@ export function card(movie, { strategy = null, note = null, numbered = false } =
     { class: "card", data: { movie: movie.movie_id } },
     h(
       "a",
-      { class: "card-link", href: link(`/movie/${movie.movie_id}`, strategy ? { strategy } : {}), "aria-label": [name, movie.year].filter(Boolean).join(", ") },
+      {
+        class: "card-link",
+        href: link(`/movie/${movie.movie_id}`, strategy ? { strategy } : {}),
+        "aria-label": [name, movie.year].filter(Boolean).join(", "),
+      },
       poster(movie),
       numbered && movie.rank ? h("span", { class: "card-rank", "aria-hidden": "true" }, movie.rank) : null,
       score ? h("span", { class: "card-score", title: scoreMeaning(movie, strategy) }, score) : null,
@@ -37,5 +41,11 @@ export function card(movie, { strategy = null, note = null, numbered = false } =
 
 /** A card's place while its movie is on the way. */
 export function ghost() {
-  return h("div", { class: "card ghost", "aria-hidden": "true" }, h("div", { class: "poster" }), h("div", { class: "bone" }), h("div", { class: "bone bone-short" }));
+  return h(
+    "div",
+    { class: "card ghost", "aria-hidden": "true" },
+    h("div", { class: "poster" }),
+    h("div", { class: "bone" }),
+    h("div", { class: "bone bone-short" }),
+  );
 }

@@ -12,10 +12,20 @@ export function notices(again) {
   let version = null;
   let reached = true;
 
-  const say = (kind, text, action, act) => replace(place, h("div", { class: `notice notice-${kind}` }, h("p", {}, text), h("button", { type: "button", class: "button button-small", on: { click: act } }, action)));
-  const look = () => get("/health/ready", {}, { fresh: true }).catch((error) => {
-    if (error.status === undefined) throw error;
-  });
+  const say = (kind, text, action, act) =>
+    replace(
+      place,
+      h(
+        "div",
+        { class: `notice notice-${kind}` },
+        h("p", {}, text),
+        h("button", { type: "button", class: "button button-small", on: { click: act } }, action),
+      ),
+    );
+  const look = () =>
+    get("/health/ready", {}, { fresh: true }).catch((error) => {
+      if (error.status === undefined) throw error;
+    });
   const renew = () => {
     version = null;
     replace(place);
@@ -24,7 +34,8 @@ export function notices(again) {
 
   weather.addEventListener("unreached", () => {
     reached = false;
-    if (!place.querySelector(".notice-old")) say("down", "The server does not answer. What you see may be out of date.", "Try again", look);
+    if (!place.querySelector(".notice-old"))
+      say("down", "The server does not answer. What you see may be out of date.", "Try again", look);
   });
   weather.addEventListener("aged", (event) => {
     const since = new Date(event.detail).toTimeString().slice(0, 5);

@@ -16,14 +16,35 @@ export function rate(user, movie, before = null) {
   const send = async (value, feedbackId) => {
     told.replaceChildren("Saving …");
     try {
-      const { status } = await post("/v1/feedback", { feedback_id: feedbackId, user_id: user, movie_id: movie.movie_id, rating: value, ...followed(user) });
+      const { status } = await post("/v1/feedback", {
+        feedback_id: feedbackId,
+        user_id: user,
+        movie_id: movie.movie_id,
+        rating: value,
+        ...followed(user),
+      });
       kept = value;
       remember("stars", { ...recall("stars"), [key]: value });
-      told.replaceChildren(status === "accepted" ? `Saved: ${value} stars. They count from the next publication.` : "Already saved.");
+      told.replaceChildren(
+        status === "accepted"
+          ? `Saved: ${value} stars. They count from the next publication.`
+          : "Already saved.",
+      );
     } catch (error) {
       if (error.status === undefined) throw error;
       field.set(kept);
-      told.replaceChildren(h("span", { class: "rate-failed" }, `Not saved: ${error.message} `), h("button", { type: "button", class: "inline-button", on: { click: () => (field.set(value), send(value, feedbackId)) } }, "Try again"));
+      told.replaceChildren(
+        h("span", { class: "rate-failed" }, `Not saved: ${error.message} `),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "inline-button",
+            on: { click: () => (field.set(value), send(value, feedbackId)) },
+          },
+          "Try again",
+        ),
+      );
     }
   };
   const give = (value) => {
@@ -35,13 +56,21 @@ export function rate(user, movie, before = null) {
     return send(value, randomId());
   };
   const field = stars(spoken(movie.title), kept, give);
-  return h("div", { class: "rate" }, h("p", { class: "rate-label" }, user === GUEST ? "Your stars, as guest" : `Stars of user ${user}`), field, told);
+  return h(
+    "div",
+    { class: "rate" },
+    h("p", { class: "rate-label" }, user === GUEST ? "Your stars, as guest" : `Stars of user ${user}`),
+    field,
+    told,
+  );
 }
 
 function keep(movie, value, told) {
   const { [movie.movie_id]: _, ...others } = recall("guest");
   remember("guest", value === null ? others : { ...others, [movie.movie_id]: value });
-  told.replaceChildren(value === null ? "Taken back." : `Kept in this browser: ${value} stars. Your list follows at once.`);
+  told.replaceChildren(
+    value === null ? "Taken back." : `Kept in this browser: ${value} stars. Your list follows at once.`,
+  );
 }
 
 /** The list that an experiment dealt to this user, if one did. */

@@ -7,11 +7,21 @@ const STAR = "M12 2.6l2.9 6 6.6.9-4.8 4.6 1.2 6.5L12 17.5l-5.9 3.1 1.2-6.5L2.5 9
 /** `value` is null or 0.5 … 5; `give` is called with the new value, or null when the same stars are pressed again. */
 export function stars(title, value, give) {
   let shown = value;
-  const field = h("div", { class: "stars", role: "slider", tabindex: 0, "aria-label": `Your stars for ${title}`, "aria-valuemin": 0, "aria-valuemax": 5 });
+  const field = h("div", {
+    class: "stars",
+    role: "slider",
+    tabindex: 0,
+    "aria-label": `Your stars for ${title}`,
+    "aria-valuemin": 0,
+    "aria-valuemax": 5,
+  });
   const fills = Array.from({ length: 5 }, () => h("span", { class: "star-fill" }, star()));
   field.append(...fills.map((fill) => h("span", { class: "star" }, star(), fill)));
 
-  const paint = (stars) => fills.forEach((fill, n) => fill.style.setProperty("width", `${100 * Math.min(1, Math.max(0, (stars ?? 0) - n))}%`));
+  const paint = (stars) =>
+    fills.forEach((fill, n) =>
+      fill.style.setProperty("width", `${100 * Math.min(1, Math.max(0, (stars ?? 0) - n))}%`),
+    );
   const at = (event) => {
     const frame = field.getBoundingClientRect();
     return Math.min(5, Math.max(0.5, Math.ceil(((event.clientX - frame.left) / frame.width) * 10) / 2));
@@ -43,9 +53,18 @@ export function stars(title, value, give) {
 
 /** Stars that can only be read. */
 export function starsOf(value) {
-  return h("span", { class: "stars-read", role: "img", "aria-label": `${value} of 5 stars` }, "★".repeat(Math.floor(value)), value % 1 ? "½" : "");
+  return h(
+    "span",
+    { class: "stars-read", role: "img", "aria-label": `${value} of 5 stars` },
+    "★".repeat(Math.floor(value)),
+    value % 1 ? "½" : "",
+  );
 }
 
 function star() {
-  return svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, svg("path", { d: STAR }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+    svg("path", { d: STAR }),
+  );
 }

@@ -11,8 +11,26 @@ export function table(caption, columns, rows) {
       "table",
       { class: "table" },
       h("caption", { class: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col", class: one.number ? "number" : null }, one.title)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((one) => h("td", { class: one.number ? "number" : null }, one.cell(row)))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((one) => h("th", { scope: "col", class: one.number ? "number" : null }, one.title)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            columns.map((one) => h("td", { class: one.number ? "number" : null }, one.cell(row))),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -24,5 +42,10 @@ export function verdict(text, kind) {
 
 /** A figure that stands alone, with its name and what it means. */
 export function fact(name, value, about) {
-  return h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, h("strong", {}, value), about ? h("small", {}, about) : null));
+  return h(
+    "div",
+    { class: "fact" },
+    h("dt", {}, name),
+    h("dd", {}, h("strong", {}, value), about ? h("small", {}, about) : null),
+  );
 }

@@ -17,8 +17,27 @@ export function toggle(legend, options, chosen, choose, { className = "" } = {})
       h(
         "label",
         { class: "toggle-option", title: option.title },
-        h("input", { type: "radio", name, value: option.value, checked: option.value === chosen, class: "unseen", on: { change: () => choose(option.value) } }),
-        h("span", {}, option.label, option.mark ? h("span", { class: "toggle-mark", title: "Champion: what is served by default" }, "★", h("span", { class: "unseen" }, " champion")) : null),
+        h("input", {
+          type: "radio",
+          name,
+          value: option.value,
+          checked: option.value === chosen,
+          class: "unseen",
+          on: { change: () => choose(option.value) },
+        }),
+        h(
+          "span",
+          {},
+          option.label,
+          option.mark
+            ? h(
+                "span",
+                { class: "toggle-mark", title: "Champion: what is served by default" },
+                "★",
+                h("span", { class: "unseen" }, " champion"),
+              )
+            : null,
+        ),
       ),
     ),
   );

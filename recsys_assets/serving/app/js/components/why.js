@@ -14,7 +14,11 @@ const TOO_SMALL = 1e-9;
 export function why(user, movieId, options, first, { signal }) {
   const offered = options.filter((one) => one.explained);
   let strategy = (offered.find((one) => one.value === first) ?? offered[0])?.value ?? null;
-  const body = region(() => get(`/v1/explain/${encodeURIComponent(user)}/${movieId}`, { strategy }, { signal }), (answer) => explained(answer, strategy), { signal });
+  const body = region(
+    () => get(`/v1/explain/${encodeURIComponent(user)}/${movieId}`, { strategy }, { signal }),
+    (answer) => explained(answer, strategy),
+    { signal },
+  );
   const choose = (next) => {
     strategy = next;
     body.reload();
@@ -22,7 +26,19 @@ export function why(user, movieId, options, first, { signal }) {
   return h(
     "section",
     { class: "panel why", "aria-label": `Why for user ${user}` },
-    h("div", { class: "panel-head" }, h("h2", {}, `Why for user ${user}`), offered.length > 1 ? toggle("Explained strategy", offered.map((one) => ({ ...one, mark: false })), strategy, choose) : null),
+    h(
+      "div",
+      { class: "panel-head" },
+      h("h2", {}, `Why for user ${user}`),
+      offered.length > 1
+        ? toggle(
+            "Explained strategy",
+            offered.map((one) => ({ ...one, mark: false })),
+            strategy,
+            choose,
+          )
+        : null,
+    ),
     body,
   );
 }
@@ -34,7 +50,11 @@ function explained(answer, strategy) {
   if (!parts.length) return empty(sentence(answer));
   const sum = parts.reduce((total, one) => total + one.part, 0);
   const rows = parts.map((one) => ({
-    label: one.title ? spoken(one.title) : one.n_ratings === null ? "Whoever it is" : `${plural(one.n_ratings, "other rating")} together`,
+    label: one.title
+      ? spoken(one.title)
+      : one.n_ratings === null
+        ? "Whoever it is"
+        : `${plural(one.n_ratings, "other rating")} together`,
     note: one.rating ? `you gave ${one.rating} ★` : null,
     value: one.part,
     text: signed(one.part),
@@ -44,7 +64,13 @@ function explained(answer, strategy) {
   return [
     h("p", { class: "why-because" }, sentence(answer)),
     bars(rows, { about: `What each liked movie adds to the score of ${label(strategy)}` }),
-    h("p", { class: "why-sum" }, h("span", {}, "Sum of the parts"), h("strong", {}, figure(sum)), h("span", {}, `${label(strategy)} score ${figure(answer.score)}`)),
+    h(
+      "p",
+      { class: "why-sum" },
+      h("span", {}, "Sum of the parts"),
+      h("strong", {}, figure(sum)),
+      h("span", {}, `${label(strategy)} score ${figure(answer.score)}`),
+    ),
     lineage(answer.lineage ?? []),
   ];
 }
@@ -60,6 +86,17 @@ function lineage(steps) {
     "details",
     { class: "lineage" },
     h("summary", {}, `Made by ${plural(steps.length, "step")}: code and data of each`),
-    h("ul", {}, steps.map((one) => h("li", {}, h("code", {}, one.asset ?? String(one)), one.data_version ? h("span", {}, ` data ${String(one.data_version).slice(0, 12)}`) : null))),
+    h(
+      "ul",
+      {},
+      steps.map((one) =>
+        h(
+          "li",
+          {},
+          h("code", {}, one.asset ?? String(one)),
+          one.data_version ? h("span", {}, ` data ${String(one.data_version).slice(0, 12)}`) : null,
+        ),
+      ),
+    ),
   );
 }

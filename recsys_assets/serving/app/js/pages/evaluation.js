@@ -23,7 +23,10 @@ const SECTIONS = [
 
 export function evaluation(place, { signal }) {
   const load = async () => {
-    const [figures, tests] = await Promise.all([get("/v1/evaluation", {}, { signal }), get("/v1/experiments", {}, { signal })]);
+    const [figures, tests] = await Promise.all([
+      get("/v1/evaluation", {}, { signal }),
+      get("/v1/experiments", {}, { signal }),
+    ]);
     const ofSegment = (segment) => get("/v1/evaluation", { segment }, { signal });
     return { ...figures, experiments: tests.experiments, ofSegment };
   };
@@ -32,19 +35,44 @@ export function evaluation(place, { signal }) {
       "div",
       { class: "page" },
       h("h1", {}, "How good it is"),
-      h("p", { class: "lead" }, "Models that learned from earlier ratings, judged on each user's later ones. Intervals are 95 % bootstrap intervals over users; settings were chosen on validation rows, and no test row chose anything."),
+      h(
+        "p",
+        { class: "lead" },
+        "Models that learned from earlier ratings, judged on each user's later ones. Intervals are 95 % bootstrap intervals over users; settings were chosen on validation rows, and no test row chose anything.",
+      ),
       region(load, drawn, { signal, skeleton: () => bones(12), className: "figures" }),
     ),
   );
 }
 
 function drawn(answer) {
-  const made = SECTIONS.map(([name, draw]) => ({ name, id: `part-${name.toLowerCase().replaceAll(" ", "-")}`, body: draw(answer) })).filter((one) => one.body !== null);
+  const made = SECTIONS.map(([name, draw]) => ({
+    name,
+    id: `part-${name.toLowerCase().replaceAll(" ", "-")}`,
+    body: draw(answer),
+  })).filter((one) => one.body !== null);
   if (!made.length) return empty("Nothing has been judged yet", "This publication has no evaluation.");
   return [
     h("p", { class: "figures-from" }, `Generation ${answer.model_version}`),
-    h("nav", { class: "jump", "aria-label": "Sections" }, made.map((one) => h("button", { type: "button", class: "button button-small", on: { click: () => jump(one.id) } }, one.name))),
-    made.map((one) => h("section", { class: "panel figure", id: one.id, tabindex: -1, "aria-label": one.name }, h("h2", {}, one.name), one.body)),
+    h(
+      "nav",
+      { class: "jump", "aria-label": "Sections" },
+      made.map((one) =>
+        h(
+          "button",
+          { type: "button", class: "button button-small", on: { click: () => jump(one.id) } },
+          one.name,
+        ),
+      ),
+    ),
+    made.map((one) =>
+      h(
+        "section",
+        { class: "panel figure", id: one.id, tabindex: -1, "aria-label": one.name },
+        h("h2", {}, one.name),
+        one.body,
+      ),
+    ),
   ];
 }
 

@@ -21,15 +21,55 @@ export function people(place, { id, parameters, signal }) {
 
 /** A person with what they did, leading to their movies. */
 export function personTile(who) {
-  return h("a", { class: "person", href: link(`/people/${who.person_id}`) }, h("span", { class: "person-initials", "aria-hidden": "true", style: { "--turn": `${(who.person_id * 47) % 360}deg` } }, initials(who.name)), h("span", { class: "person-text" }, h("strong", {}, who.name), h("span", {}, `${who.role ? `${who.role}, ` : ""}${plural(who.n_movies, "movie")}`)));
+  return h(
+    "a",
+    { class: "person", href: link(`/people/${who.person_id}`) },
+    h(
+      "span",
+      {
+        class: "person-initials",
+        "aria-hidden": "true",
+        style: { "--turn": `${(who.person_id * 47) % 360}deg` },
+      },
+      initials(who.name),
+    ),
+    h(
+      "span",
+      { class: "person-text" },
+      h("strong", {}, who.name),
+      h("span", {}, `${who.role ? `${who.role}, ` : ""}${plural(who.n_movies, "movie")}`),
+    ),
+  );
 }
 
 function everyone(parameters, signal) {
   let role = parameters.get("role") === "director" ? "director" : "actor";
-  const field = h("input", { id: "person-query", class: "input", type: "search", placeholder: "A name", autocomplete: "off", maxlength: 100, value: parameters.get("q") ?? "" });
+  const field = h("input", {
+    id: "person-query",
+    class: "input",
+    type: "search",
+    placeholder: "A name",
+    autocomplete: "off",
+    maxlength: 100,
+    value: parameters.get("q") ?? "",
+  });
   const list = region(
     () => get("/v1/people", { role, q: field.value.trim(), n: SHOWN }, { signal }),
-    ({ items }) => (items.length ? h("ul", { class: "people-grid", role: "list" }, items.map((who) => h("li", {}, personTile(who)))) : empty(field.value.trim() ? `Nobody is called like “${field.value.trim()}”` : "This data set knows no cast or crew", field.value.trim() ? "Try fewer letters." : "A catalogue of metadata (TMDB 5000's layout) brings them.")),
+    ({ items }) =>
+      items.length
+        ? h(
+            "ul",
+            { class: "people-grid", role: "list" },
+            items.map((who) => h("li", {}, personTile(who))),
+          )
+        : empty(
+            field.value.trim()
+              ? `Nobody is called like “${field.value.trim()}”`
+              : "This data set knows no cast or crew",
+            field.value.trim()
+              ? "Try fewer letters."
+              : "A catalogue of metadata (TMDB 5000's layout) brings them.",
+          ),
     { signal, skeleton: () => bones(8) },
   );
   const look = () => {
@@ -45,12 +85,33 @@ function everyone(parameters, signal) {
     role = next;
     look();
   };
-  return h("div", { class: "page" }, h("h1", {}, "People"), h("div", { class: "tools" }, toggle("Role", ROLES, role, choose), h("label", { class: "unseen", for: "person-query" }, "Name"), field), list);
+  return h(
+    "div",
+    { class: "page" },
+    h("h1", {}, "People"),
+    h(
+      "div",
+      { class: "tools" },
+      toggle("Role", ROLES, role, choose),
+      h("label", { class: "unseen", for: "person-query" }, "Name"),
+      field,
+    ),
+    list,
+  );
 }
 
 function one(id, signal) {
   const load = () => get(`/v1/people/${encodeURIComponent(id)}/movies`, { n: 100 }, { signal });
-  return h("div", { class: "page" }, h("p", { class: "crumb" }, h("a", { href: link("/people") }, "People")), region(load, filmography, { signal, skeleton: () => ghosts(6), refused: (error, retry) => [h("h1", {}, "Person"), refusal(error, retry)] }));
+  return h(
+    "div",
+    { class: "page" },
+    h("p", { class: "crumb" }, h("a", { href: link("/people") }, "People")),
+    region(load, filmography, {
+      signal,
+      skeleton: () => ghosts(6),
+      refused: (error, retry) => [h("h1", {}, "Person"), refusal(error, retry)],
+    }),
+  );
 }
 
 function filmography({ name, items, total }) {
@@ -60,7 +121,9 @@ function filmography({ name, items, total }) {
   const others = items.filter((item) => !item.roles.includes("actor") && !item.roles.includes("director"));
   return [
     h("h1", {}, name),
-    total > items.length ? h("p", { class: "lead" }, `The ${items.length} most rated of ${total} movies.`) : null,
+    total > items.length
+      ? h("p", { class: "lead" }, `The ${items.length} most rated of ${total} movies.`)
+      : null,
     shelf("Directed", directed, () => null),
     shelf("Acted in", acted, (item) => (item.character ? `as ${item.character}` : null)),
     shelf("Other work", others, (item) => words(item.roles.join(", "))),
@@ -70,7 +133,16 @@ function filmography({ name, items, total }) {
 
 function shelf(title, items, note) {
   if (!items.length) return null;
-  return h("section", { "aria-label": title }, h("h2", {}, `${title} · ${items.length}`), h("ul", { class: "grid", role: "list" }, items.map((item) => h("li", {}, card(item, { note: note(item) })))));
+  return h(
+    "section",
+    { "aria-label": title },
+    h("h2", {}, `${title} · ${items.length}`),
+    h(
+      "ul",
+      { class: "grid", role: "list" },
+      items.map((item) => h("li", {}, card(item, { note: note(item) }))),
+    ),
+  );
 }
 
 function initials(name) {

@@ -8,21 +8,69 @@ import { h, replace } from "../../dom.js";
 import { count, words } from "../../format.js";
 import { label } from "../../strategies.js";
 
-const LESS_IS_BETTER = new Set(["rmse", "mae", "log_loss", "brier", "calibration_error", "gini", "popularity"]);
+const LESS_IS_BETTER = new Set([
+  "rmse",
+  "mae",
+  "log_loss",
+  "brier",
+  "calibration_error",
+  "gini",
+  "popularity",
+]);
 const NAMES = {
-  ndcg: "NDCG", map: "MAP", mrr: "MRR", auc: "AUC", auc_per_user: "AUC per user", rmse: "RMSE", mae: "MAE", f1: "F1",
-  hit_rate: "Hit rate", log_loss: "Log loss", brier: "Brier score", gini: "Gini", ndcg_of_own_test_items: "NDCG of own test items",
+  ndcg: "NDCG",
+  map: "MAP",
+  mrr: "MRR",
+  auc: "AUC",
+  auc_per_user: "AUC per user",
+  rmse: "RMSE",
+  mae: "MAE",
+  f1: "F1",
+  hit_rate: "Hit rate",
+  log_loss: "Log loss",
+  brier: "Brier score",
+  gini: "Gini",
+  ndcg_of_own_test_items: "NDCG of own test items",
 };
 const FAMILIES = [
-  { value: "lists", label: "Lists", metrics: ["ndcg", "recall", "precision", "hit_rate", "map", "mrr", "coverage", "diversity", "novelty", "gini", "popularity"], k: 10 },
-  { value: "likes", label: "Likes", metrics: ["auc", "auc_per_user", "log_loss", "brier", "calibration_error"], k: 0 },
-  { value: "stars", label: "Stars", metrics: ["rmse", "mae", "ndcg_of_own_test_items", "coverage", "precision", "recall", "f1"], k: 0 },
+  {
+    value: "lists",
+    label: "Lists",
+    metrics: [
+      "ndcg",
+      "recall",
+      "precision",
+      "hit_rate",
+      "map",
+      "mrr",
+      "coverage",
+      "diversity",
+      "novelty",
+      "gini",
+      "popularity",
+    ],
+    k: 10,
+  },
+  {
+    value: "likes",
+    label: "Likes",
+    metrics: ["auc", "auc_per_user", "log_loss", "brier", "calibration_error"],
+    k: 0,
+  },
+  {
+    value: "stars",
+    label: "Stars",
+    metrics: ["rmse", "mae", "ndcg_of_own_test_items", "coverage", "precision", "recall", "f1"],
+    k: 0,
+  },
 ];
 
 /** The leaderboard that a few choices ask for, redrawn as they change. */
 export function leaderboards({ evaluation, comparisons, champions, segments, ofSegment }) {
   if (!evaluation.length) return null;
-  const families = FAMILIES.map((one) => ({ ...one, models: modelsOf(one, evaluation) })).filter((one) => one.models.size);
+  const families = FAMILIES.map((one) => ({ ...one, models: modelsOf(one, evaluation) })).filter(
+    (one) => one.models.size,
+  );
   const asked = { family: families[0], metric: null, k: null, segment: "all", split: null };
   let rows = { evaluation, comparisons };
   const crowned = new Set(champions.map((one) => one.strategy));
@@ -42,7 +90,12 @@ export function leaderboards({ evaluation, comparisons, champions, segments, ofS
       (error) => failed(error, () => turn(name)),
     );
   const choose = (value) => {
-    Object.assign(asked, { family: families.find((one) => one.value === value), metric: null, k: null, split: null });
+    Object.assign(asked, {
+      family: families.find((one) => one.value === value),
+      metric: null,
+      k: null,
+      split: null,
+    });
     paint();
   };
   paint();
@@ -55,12 +108,22 @@ function modelsOf({ metrics: [first] }, rows) {
 }
 
 function segment(asked, segments, turn) {
-  return segments.length > 1 ? select("Users or movies", segments.map((value) => ({ value, label: words(value) })), asked.segment, turn) : null;
+  return segments.length > 1
+    ? select(
+        "Users or movies",
+        segments.map((value) => ({ value, label: words(value) })),
+        asked.segment,
+        turn,
+      )
+    : null;
 }
 
 function board(asked, { evaluation, comparisons }, crowned, paint, ofSegments) {
-  const own = evaluation.filter((row) => asked.family.models.has(row.model) && asked.family.metrics.includes(row.metric));
-  if (!own.length) return [h("div", { class: "tools" }, ofSegments), empty("These models were not judged on this segment.")];
+  const own = evaluation.filter(
+    (row) => asked.family.models.has(row.model) && asked.family.metrics.includes(row.metric),
+  );
+  if (!own.length)
+    return [h("div", { class: "tools" }, ofSegments), empty("These models were not judged on this segment.")];
   const splits = distinct(own, "split");
   asked.split = oneOf(splits, asked.split, "test");
   const ofSplit = own.filter((row) => row.split === asked.split);
@@ -73,10 +136,29 @@ function board(asked, { evaluation, comparisons }, crowned, paint, ofSegments) {
     asked[key] = read(value);
     paint();
   };
-  const choice = (name, key, values, text, read = String) => (values.length > 1 ? select(name, values.map((value) => ({ value: String(value), label: text(value) })), String(asked[key]), set(key, read)) : null);
+  const choice = (name, key, values, text, read = String) =>
+    values.length > 1
+      ? select(
+          name,
+          values.map((value) => ({ value: String(value), label: text(value) })),
+          String(asked[key]),
+          set(key, read),
+        )
+      : null;
   return [
-    h("div", { class: "tools" }, choice("Metric", "metric", metrics, metricName), choice("Places", "k", depths, (k) => (k ? `first ${k}` : "all"), Number), ofSegments, choice("Split", "split", splits, words)),
-    ranking(asked, ofMetric.filter((row) => row.k === asked.k), crowned),
+    h(
+      "div",
+      { class: "tools" },
+      choice("Metric", "metric", metrics, metricName),
+      choice("Places", "k", depths, (k) => (k ? `first ${k}` : "all"), Number),
+      ofSegments,
+      choice("Split", "split", splits, words),
+    ),
+    ranking(
+      asked,
+      ofMetric.filter((row) => row.k === asked.k),
+      crowned,
+    ),
     pairs(asked, comparisons),
   ];
 }
@@ -92,20 +174,52 @@ function ranking(asked, rows, crowned) {
   const sorted = rows.toSorted((a, b) => (down ? a.value - b.value : b.value - a.value));
   const name = title(asked);
   return [
-    h("p", { class: "panel-about" }, `${name} on ${where(asked)}, ${users(rows)}. ${down ? "Less" : "More"} is ${asked.metric === "popularity" ? "less well known" : asked.metric === "gini" ? "more evenly spread" : "better"}.`),
-    intervals(sorted.map((row, n) => ({ label: label(row.model), value: row.value, low: row.ci_low, high: row.ci_high, mark: crowned.has(row.model) ? "Champion" : null, strong: n === 0 })), { about: `${name}, best first` }),
+    h(
+      "p",
+      { class: "panel-about" },
+      `${name} on ${where(asked)}, ${users(rows)}. ${down ? "Less" : "More"} is ${asked.metric === "popularity" ? "less well known" : asked.metric === "gini" ? "more evenly spread" : "better"}.`,
+    ),
+    intervals(
+      sorted.map((row, n) => ({
+        label: label(row.model),
+        value: row.value,
+        low: row.ci_low,
+        high: row.ci_high,
+        mark: crowned.has(row.model) ? "Champion" : null,
+        strong: n === 0,
+      })),
+      { about: `${name}, best first` },
+    ),
   ];
 }
 
 function pairs(asked, comparisons) {
-  const rows = comparisons.filter((row) => row.metric === asked.metric && row.k === asked.k && row.split === asked.split && asked.family.models.has(row.model));
+  const rows = comparisons.filter(
+    (row) =>
+      row.metric === asked.metric &&
+      row.k === asked.k &&
+      row.split === asked.split &&
+      asked.family.models.has(row.model),
+  );
   if (!rows.length) return null;
   return h(
     "details",
     { class: "pairs", open: rows.length <= 12 },
     h("summary", {}, h("h3", {}, "Paired differences")),
-    h("p", { class: "panel-about" }, `The first model's ${title(asked)} less the second's, over the same users (${users(rows)}; ${where(asked)}). An interval across zero shows no difference.`),
-    intervals(rows.map((row) => ({ label: `${label(row.model)} − ${label(row.baseline)}`, value: row.difference, low: row.ci_low, high: row.ci_high })), { about: `Paired differences of ${title(asked)}`, zero: true, decimals: 4 }),
+    h(
+      "p",
+      { class: "panel-about" },
+      `The first model's ${title(asked)} less the second's, over the same users (${users(rows)}; ${where(asked)}). An interval across zero shows no difference.`,
+    ),
+    intervals(
+      rows.map((row) => ({
+        label: `${label(row.model)} − ${label(row.baseline)}`,
+        value: row.difference,
+        low: row.ci_low,
+        high: row.ci_high,
+      })),
+      { about: `Paired differences of ${title(asked)}`, zero: true, decimals: 4 },
+    ),
   );
 }
 

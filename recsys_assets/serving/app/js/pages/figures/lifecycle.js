@@ -10,7 +10,11 @@ const SHOWN = 12;
 const DECISIONS = { first: "good", promoted: "good", kept: "open", none: "open" };
 
 export function lifecycle({ champions = [], promotions = [], model_versions: versions = [] }) {
-  const parts = [champions.length ? standing(champions) : null, promotions.length ? decisions(promotions) : null, versions.length ? engines(versions) : null].filter(Boolean);
+  const parts = [
+    champions.length ? standing(champions) : null,
+    promotions.length ? decisions(promotions) : null,
+    versions.length ? engines(versions) : null,
+  ].filter(Boolean);
   return parts.length ? parts : null;
 }
 
@@ -18,8 +22,32 @@ function standing(rows) {
   return h(
     "div",
     {},
-    h("p", { class: "panel-about" }, "Who answers by default, of each task. A challenger takes its place only if it is better beyond noise, over the same users."),
-    h("ul", { class: "champions", role: "list" }, rows.map((row) => h("li", { class: "champion" }, h("span", { class: "champion-task" }, words(row.task)), h("strong", {}, "★ ", label(row.strategy)), h("p", {}, `${metricName(row.metric)} ${figure(row.value)}`, row.ci_low === null ? "" : ` (${figure(row.ci_low)} to ${figure(row.ci_high)})`, `, ${count(row.n_users)} users, held-out rows`), h("small", {}, `since ${moment(row.promoted_at)}`), row.reason ? h("small", {}, row.reason) : null))),
+    h(
+      "p",
+      { class: "panel-about" },
+      "Who answers by default, of each task. A challenger takes its place only if it is better beyond noise, over the same users.",
+    ),
+    h(
+      "ul",
+      { class: "champions", role: "list" },
+      rows.map((row) =>
+        h(
+          "li",
+          { class: "champion" },
+          h("span", { class: "champion-task" }, words(row.task)),
+          h("strong", {}, "★ ", label(row.strategy)),
+          h(
+            "p",
+            {},
+            `${metricName(row.metric)} ${figure(row.value)}`,
+            row.ci_low === null ? "" : ` (${figure(row.ci_low)} to ${figure(row.ci_high)})`,
+            `, ${count(row.n_users)} users, held-out rows`,
+          ),
+          h("small", {}, `since ${moment(row.promoted_at)}`),
+          row.reason ? h("small", {}, row.reason) : null,
+        ),
+      ),
+    ),
   );
 }
 
@@ -29,12 +57,35 @@ function decisions(rows) {
     "div",
     { class: "below" },
     h("h3", {}, `Decisions, latest first${rows.length > SHOWN ? ` (${SHOWN} of ${rows.length})` : ""}`),
-    table("Decisions on champions", [
-      { title: "When", cell: (row) => [moment(row.decided_at), h("small", {}, `${words(row.task)}, look ${row.look}`)] },
-      { title: "Challenger", cell: (row) => [label(row.challenger), h("small", {}, `against ${label(row.champion)}`)] },
-      { title: "Gain", number: true, cell: (row) => [signed(row.difference, 4), h("small", {}, `at least ${signed(row.ci_low, 4)}, ${count(row.n_users)} users`)] },
-      { title: "Decision", cell: (row) => [verdict(row.decision, DECISIONS[row.decision] ?? "open"), h("small", {}, row.reason)] },
-    ], latest),
+    table(
+      "Decisions on champions",
+      [
+        {
+          title: "When",
+          cell: (row) => [moment(row.decided_at), h("small", {}, `${words(row.task)}, look ${row.look}`)],
+        },
+        {
+          title: "Challenger",
+          cell: (row) => [label(row.challenger), h("small", {}, `against ${label(row.champion)}`)],
+        },
+        {
+          title: "Gain",
+          number: true,
+          cell: (row) => [
+            signed(row.difference, 4),
+            h("small", {}, `at least ${signed(row.ci_low, 4)}, ${count(row.n_users)} users`),
+          ],
+        },
+        {
+          title: "Decision",
+          cell: (row) => [
+            verdict(row.decision, DECISIONS[row.decision] ?? "open"),
+            h("small", {}, row.reason),
+          ],
+        },
+      ],
+      latest,
+    ),
   );
 }
 
@@ -43,12 +94,39 @@ function engines(rows) {
     "div",
     { class: "below" },
     h("h3", {}, "Versions of the content engine"),
-    table("Versions of the content engine", [
-      { title: "Version", cell: (row) => [h("strong", {}, `${row.version}`), h("small", {}, [row.stage, row.alias].filter(Boolean).join(", "))] },
-      { title: "Silhouette", number: true, cell: (row) => [figure(row.silhouette), h("small", {}, `at least ${figure(row.silhouette_min)}`)] },
-      { title: "Lift over same genre", number: true, cell: (row) => [figure(row.lift), h("small", {}, `lower end ${figure(row.lift_ci_low)}, above ${figure(row.lift_min)}`)] },
-      { title: "Decision", cell: (row) => [verdict(row.decision ?? "open", row.decision === "promoted" ? "good" : "open"), h("small", {}, row.reason ?? "")] },
-    ], rows.toReversed()),
+    table(
+      "Versions of the content engine",
+      [
+        {
+          title: "Version",
+          cell: (row) => [
+            h("strong", {}, `${row.version}`),
+            h("small", {}, [row.stage, row.alias].filter(Boolean).join(", ")),
+          ],
+        },
+        {
+          title: "Silhouette",
+          number: true,
+          cell: (row) => [figure(row.silhouette), h("small", {}, `at least ${figure(row.silhouette_min)}`)],
+        },
+        {
+          title: "Lift over same genre",
+          number: true,
+          cell: (row) => [
+            figure(row.lift),
+            h("small", {}, `lower end ${figure(row.lift_ci_low)}, above ${figure(row.lift_min)}`),
+          ],
+        },
+        {
+          title: "Decision",
+          cell: (row) => [
+            verdict(row.decision ?? "open", row.decision === "promoted" ? "good" : "open"),
+            h("small", {}, row.reason ?? ""),
+          ],
+        },
+      ],
+      rows.toReversed(),
+    ),
   );
 }
 
@@ -57,7 +135,15 @@ export function experiments({ experiments: rows = [] }) {
   const columns = Object.keys(rows[0]);
   return [
     h("p", { class: "panel-about" }, "Strategies dealt to users at random, and what they made of them."),
-    table("Experiments", columns.map((name) => ({ title: words(name), number: typeof rows[0][name] === "number", cell: (row) => cell(row[name]) })), rows),
+    table(
+      "Experiments",
+      columns.map((name) => ({
+        title: words(name),
+        number: typeof rows[0][name] === "number",
+        cell: (row) => cell(row[name]),
+      })),
+      rows,
+    ),
   ];
 }
 
