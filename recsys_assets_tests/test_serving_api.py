@@ -456,3 +456,13 @@ def test_a_data_set_without_a_publication_is_not_ready(tmp_path):
             assert found["detail"] == "mine has not been published: recsys run --dataset mine"
         assert ask.get("/health/live").status_code == 200
         assert ask.json("/v1/datasets")["items"][0]["served"] is False
+
+
+@pytest.mark.parametrize("prefix", ["", "1", "10", "100", "1000", "2", "99", "0", "01", "x", "１", "9" * 17])
+def test_users_are_found_by_what_their_id_begins_with(ask, prefix):
+    expected = [user for user in range(1, N_USERS + 1) if str(user).startswith(prefix)]
+    answer = ask.json("/v1/users", q=prefix, n=100)
+    found = [one["user_id"] for one in answer["items"]]
+    assert answer["total"] == len(expected)
+    assert found == sorted(expected)[:100]
+    assert all(one["n_ratings"] == 5 for one in answer["items"])

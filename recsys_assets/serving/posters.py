@@ -64,7 +64,7 @@ class Posters:
             async with self._turns:
                 try:
                     content = await self._fetched(tmdb_id)
-                except httpx.HTTPError as error:
+                except (httpx.HTTPError, ValueError) as error:
                     raise PosterError(f"TMDB: {type(error).__name__}") from error
             await asyncio.to_thread(write_atomically, path, content)
         return None if content == _NONE else (content, _MAGIC[content[:3]])
@@ -75,13 +75,21 @@ class Posters:
             return _NONE
         if about.status_code != httpx.codes.OK:
             raise PosterError(f"TMDB answers {about.status_code}")
-        path = about.json().get("poster_path")
-        if not path:
+        facts = about.json()
+        path = facts.get("poster_path") if isinstance(facts, dict) else _NONE
+        if path is None:
             return _NONE
         if not isinstance(path, str) or not _PATH.fullmatch(path):
             raise PosterError("TMDB names a picture whose path isn't one")
-        picture = await self._client.get(f"{IMAGES}{path}")
-        content = picture.content
-        if picture.status_code != httpx.codes.OK or len(content) > MAX_BYTES or content[:3] not in _MAGIC:
-            raise PosterError(f"TMDB sends no picture: status {picture.status_code}, {len(content)} bytes")
+        return await self._picture(path)
+
+    async def _picture(self, path: str) -> bytes:
+        async with self._client.stream("GET", f"{IMAGES}{path}") as answer:
+            content = b""
+            async for chunk in answer.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_BYTES:
+                    raise PosterError(f"TMDB sends more than {MAX_BYTES} bytes for a picture")
+        if answer.status_code != httpx.codes.OK or content[:3] not in _MAGIC:
+            raise PosterError(f"TMDB sends no picture: status {answer.status_code}, {len(content)} bytes")
         return content

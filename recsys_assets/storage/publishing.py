@@ -32,6 +32,7 @@ __all__ = [
     "Generation",
     "NoGenerationError",
     "Publisher",
+    "newest_published",
     "published_faults",
 ]
 
@@ -288,6 +289,13 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         for macro in EXPLANATION_MACROS if "explanations" in tables else ():
             connection.execute(macro)
         connection.execute("checkpoint")
+
+
+def newest_published(data: Path, datasets: Iterable[str]) -> str | None:
+    """Of these data sets the one that was published, or gone back in, last; None where nothing is."""
+    links = [(Publisher(data / "published", name).current_path, name) for name in datasets]
+    times = [(path.lstat().st_mtime, name) for path, name in links if path.exists()]
+    return max(times)[1] if times else None
 
 
 def published_faults(path: Path, tables: Iterable[str]) -> list[str]:

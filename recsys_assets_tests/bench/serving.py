@@ -32,7 +32,7 @@ __all__ = ["Measured", "main"]
 GOALS = {"requests_per_s": 4000.0, "p99_ms": 25.0, "memory_growth": 0.05}
 CONNECTIONS = 16
 WARM_UP_S = 10
-START_UP_S = 60
+START_UP_S = 240
 NAME = "served"
 
 LUA = """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from recsys_assets.algorithms.ab_testing import assigned_variant
+from recsys_assets.algorithms.interactions import Ids
+from recsys_assets.contracts import MAX_ID
 from recsys_assets.serving.encoding import Listed, encode_list, encode_movies
 from recsys_assets.serving.exposures import exposure_of
 from recsys_assets.serving.generations import Served
@@ -42,15 +46,29 @@ def users(
     n: Length = 20,
 ) -> dict[str, Any]:
     """Users by id, with their number of ratings."""
-    ids, counts = served.models.user_ids, np.diff(served.models.ratings.indptr)
-    rows = np.arange(ids.size)
-    if q:
-        rows = np.flatnonzero(np.char.startswith(ids.astype(np.str_), q))
+    rows = _beginning_with(served.models.user_ids, q)
+    shown = [int(row) for row in itertools.islice(itertools.chain(*rows), n)]
+    starts = served.models.ratings.indptr
     return {
-        "items": [{"user_id": int(ids[row]), "n_ratings": int(counts[row])} for row in rows[:n]],
-        "total": int(rows.size),
+        "items": [
+            {"user_id": int(served.models.user_ids[row]), "n_ratings": int(starts[row + 1] - starts[row])}
+            for row in shown
+        ],
+        "total": sum(map(len, rows)),
         "model_version": served.version,
     }
+
+
+def _beginning_with(ids: Ids, prefix: str) -> list[range]:
+    """Row numbers of the sorted ids whose decimal form begins with the prefix, by length of the id."""
+    if not prefix:
+        return [range(ids.size)]
+    if not re.fullmatch("0|[1-9][0-9]{0,15}", prefix):
+        return []
+    first = int(prefix)
+    powers = [10**n for n in range(len(str(MAX_ID)) - len(prefix) + 1)] if first else [1]
+    ends = [(first * power, (first + 1) * power) for power in powers]
+    return [range(*map(int, np.searchsorted(ids, bounds))) for bounds in ends]
 
 
 @router.get("/users/{user_id}", response_model=User)
