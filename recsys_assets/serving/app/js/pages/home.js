@@ -6,7 +6,7 @@ import { filters } from "../components/filters.js";
 import { pickUser } from "../components/picker.js";
 import { poster } from "../components/poster.js";
 import { row } from "../components/row.js";
-import { bones, empty, refusal, region } from "../components/states.js";
+import { bones, empty, region } from "../components/states.js";
 import { toggle } from "../components/toggle.js";
 import { h } from "../dom.js";
 import { plural, reason, spoken } from "../format.js";
@@ -23,23 +23,13 @@ const SHELVES = [
   ["Popular", "popular", "Most rated of all time"],
 ];
 
-export async function home(place, { signal }) {
-  const frame = h("div", {}, h("div", { class: "hero hero-waiting" }, bones(3)));
-  place.append(h("div", { class: "home" }, h("h1", { class: "unseen" }, "What to watch"), frame));
-  try {
-    const [user, options] = await Promise.all([whoWatches(signal), strategyOptions({ signal })]);
-    if (!signal.aborted) frame.replaceChildren(...parts(user, options, signal));
-  } catch (error) {
-    if (signal.aborted) return;
-    if (error.status === undefined) throw error;
-    frame.replaceChildren(
-      h(
-        "div",
-        { class: "page" },
-        refusal(error, () => home((place.replaceChildren(), place), { signal })),
-      ),
-    );
-  }
+export function home(place, { signal }) {
+  const body = region(
+    () => Promise.all([whoWatches(signal), strategyOptions({ signal })]),
+    ([user, options]) => parts(user, options, signal),
+    { signal, skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)) },
+  );
+  place.append(h("div", { class: "home" }, h("h1", { class: "unseen" }, "What to watch"), body));
 }
 
 /** Who was chosen last, else the first user that there is. */
