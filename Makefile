@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEER := .venv-surprise
 DATA := $(or $(RECSYS_DATA),data)
 
-.PHONY: help run test slow check dev bench bench-surprise lock sample clean
+.PHONY: help run test slow check dev serve bench bench-surprise lock sample clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -30,6 +30,9 @@ check: $(VENV)/.ready ## linters, types, layers, lock
 
 dev: $(VENV)/.ready ## Dagster's web UI with its daemon on http://127.0.0.1:3000
 	$(BIN)/recsys dev
+
+serve: $(VENV)/.ready ## the API and the web app on http://127.0.0.1:8000, over what is published
+	$(BIN)/recsys serve
 
 bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
 	$(BIN)/python -m recsys_assets_tests.bench

@@ -20,6 +20,7 @@ from recsys_assets.defs.provenance import (
 )
 from recsys_assets.defs.resources import Project
 from recsys_assets.partitions import BACKTEST_GROUP, WINDOWS, window_key
+from recsys_assets.storage.feedback import FeedbackLog
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.publishing import Publisher
 
@@ -132,7 +133,11 @@ def _changed_outside(
     inbox = Inbox(project.folder, dataset)
     if inbox.pending():
         changed[dg.AssetKey("inbox")] = "new files"
-    now = {"inbox": inbox.state(), "gate_thresholds": thresholds_digest(spec.thresholds)}
+    now = {
+        "inbox": inbox.state(),
+        "gate_thresholds": thresholds_digest(spec.thresholds),
+        "experiments": FeedbackLog(project.folder, dataset).state(),
+    }
     for name, state in now.items():
         key = dg.AssetKey(name)
         if key in latest and _tags(latest[key]).get(DATA_VERSION_TAG) != state:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_assets.registry import DatasetSpec
+from recsys_assets.storage.feedback import FeedbackLog
 from recsys_assets.storage.forgetting import Forgotten, arrays_name, mentions, reasons_name, rows_name
 from recsys_assets.storage.inbox import Inbox
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.promotions import PROMOTIONS
 from recsys_assets.storage.publishing import Publisher
 from recsys_assets.storage.raw_files import RawFiles
+from recsys_assets.storage.serving_arrays import arrays_folder_names
 from recsys_assets.storage.warehouse import Warehouse
 
 __all__ = ["Eraser", "ForgettingError"]
@@ -80,6 +82,7 @@ class Eraser:
         forgotten.add(user_id)
         self.raw_files.forget(spec)
         Inbox(self.data, spec.name).forget(forgotten.ids())
+        FeedbackLog(self.data, spec.name).forget(forgotten.ids())
         if spec.source.archive:
             download = self.raw_files.download_of(spec)
             for path in (download, *download.parent.glob(f"{glob.escape(download.name)}.part*")):
@@ -117,14 +120,19 @@ class Eraser:
     def _in_files(self, spec: DatasetSpec, user_id: int) -> list[Path]:
         inbox = Inbox(self.data, spec.name)
         files = self.raw_files.about_users(spec) + inbox.with_ratings()
+        files += FeedbackLog(self.data, spec.name).files()
         named = [path for path in files if mentions(path, {user_id})]
         return named + [path for path in inbox.reasons() if reasons_name(path, {user_id})]
 
     def _in_publications(self, spec: DatasetSpec, user_id: int) -> list[str]:
         generations = Publisher(self.data / "published", spec.name).generations()
-        return self._naming(
+        served = [one.arrays for one in generations if one.arrays.exists()]
+        found = self._naming(
             user_id, tables=[one.path for one in generations], arrays=[one.learned for one in generations]
         )
+        return found + [
+            str(path.relative_to(self.data)) for path in served if arrays_folder_names(path, {user_id})
+        ]
 
     def _naming(self, user_id: int, *, tables: Iterable[Path], arrays: Iterable[Path]) -> list[str]:
         found = [

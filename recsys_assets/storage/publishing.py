@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from pathlib import Path
 
 import duckdb
 
+from recsys_assets.algorithms.explanation import ListModels
 from recsys_assets.contracts import contract_of
 from recsys_assets.storage.explanation_macros import EXPLANATION_MACROS
 from recsys_assets.storage.files import sync_folder
 from recsys_assets.storage.forgetting import arrays_name, rows_name
 from recsys_assets.storage.history import History
+from recsys_assets.storage.serving_arrays import arrays_folder_names, write_serving_arrays
 from recsys_assets.storage.title_search import SEARCH_TITLES
 from recsys_assets.storage.warehouse import TableLike, replace_tables
 
@@ -29,6 +32,7 @@ __all__ = [
     "Generation",
     "NoGenerationError",
     "Publisher",
+    "newest_published",
     "published_faults",
 ]
 
@@ -53,6 +57,11 @@ class Generation:
         """The ratings that it was made of, as arrays; not there for what was published without."""
         return self.path.with_suffix(".npz")
 
+    @property
+    def arrays(self) -> Path:
+        """The folder of arrays that a server answers from; not there for what was published without."""
+        return self.path.with_suffix(".arrays")
+
     def opens(self) -> bool:
         """Whether DuckDB can open the file to read it."""
         try:
@@ -62,12 +71,14 @@ class Generation:
         return True
 
     def names(self, user_ids: Set[int]) -> bool:
-        """Whether a table, or the ratings that it was made of, name one of these users."""
+        """Whether a table, the ratings that it was made of, or what is served name one of these users."""
         learned = self.learned.exists() and arrays_name(self.learned, user_ids)
-        return learned or bool(rows_name(self.path, user_ids))
+        served = self.arrays.exists() and arrays_folder_names(self.arrays, user_ids)
+        return learned or served or bool(rows_name(self.path, user_ids))
 
     def remove(self) -> None:
         self.learned.unlink(missing_ok=True)
+        _remove_folder(self.arrays)
         self.path.unlink()
 
 
@@ -112,13 +123,20 @@ class Publisher:
         generations = self.generations()
         return generations[-1].number + 1 if generations else 1
 
-    def stage(self, number: int, warehouse: Path, tables: Mapping[str, TableLike]) -> Path:
+    def stage(
+        self,
+        number: int,
+        warehouse: Path,
+        tables: Mapping[str, TableLike],
+        *,
+        models: ListModels | None = None,
+    ) -> Path:
         """Write a new generation's file, closed and on disk, under a name that nobody reads.
 
         Queries see the warehouse's tables as ``warehouse.<table>``. With ``titles`` goes the macro ``search_titles``,
-        with ``explanations`` go theirs.
+        with ``explanations`` go theirs. With ``models``, those that lists were made of, go the arrays to serve from.
 
-        After an error the file is removed.
+        After an error both are removed.
 
         Raises
         ------
@@ -131,14 +149,21 @@ class Publisher:
         staging = generations / f".staging-{os.getpid()}-{self.dataset}-{number}.duckdb"
         try:
             _fill(staging, warehouse, tables)
+            if models is not None:
+                write_serving_arrays(staging.with_suffix(".arrays"), staging, models)
         except BaseException:
-            staging.unlink(missing_ok=True)
+            self.discard(staging)
             raise
         if staging.with_name(staging.name + ".wal").exists():
             raise RuntimeError(f"{staging.name} has a write-ahead log after closing: not published")
         with staging.open("rb") as file:
             os.fsync(file.fileno())
         return staging
+
+    def discard(self, staging: Path) -> None:
+        """Remove what was staged, instead of making it current."""
+        _remove_folder(staging.with_suffix(".arrays"))
+        staging.unlink(missing_ok=True)
 
     def make_current(
         self, number: int, staging: Path, *, run_id: str = "", learned: Path | None = None
@@ -157,6 +182,9 @@ class Publisher:
             generation.learned.unlink(missing_ok=True)
             # Artifacts are replaced, never written into: this name keeps today's content.
             generation.learned.hardlink_to(learned)
+        if (arrays := staging.with_suffix(".arrays")).exists():
+            _remove_folder(generation.arrays)
+            arrays.replace(generation.arrays)
         staging.replace(generation.path)
         self.point_at(generation)
         self.history.add("published", number, run_id=run_id)
@@ -224,13 +252,21 @@ class Publisher:
 
     def _sweep(self) -> None:
         # Runs on one data set take turns: what is still staged was left by a killed one.
-        pattern = re.compile(rf"\.staging-\d+-{re.escape(self.dataset)}-\d+\.duckdb(\.wal)?")
-        learned = re.compile(rf"{re.escape(self.dataset)}-\d+\.npz")
+        staged = re.compile(rf"\.staging-\d+-{re.escape(self.dataset)}-\d+\.(duckdb(\.wal)?|arrays)")
+        beside = re.compile(rf"{re.escape(self.dataset)}-\d+\.(npz|arrays)")
         for path in (self.folder / "generations").iterdir():
-            if pattern.fullmatch(path.name) or (
-                learned.fullmatch(path.name) and not path.with_suffix(".duckdb").exists()
-            ):
-                path.unlink()
+            alone = beside.fullmatch(path.name) and not path.with_suffix(".duckdb").exists()
+            if alone or staged.fullmatch(path.name):
+                _remove_folder(path) if path.is_dir() else path.unlink()
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder if it is there; under a hidden name first, so that nobody meets half of it."""
+    if not folder.exists():
+        return
+    if not folder.name.startswith("."):
+        folder = folder.replace(folder.with_name(f".staging-{os.getpid()}-{folder.name}"))
+    shutil.rmtree(folder)
 
 
 def _why_forgotten(generation: Generation, user_ids: Set[int]) -> str:
@@ -242,6 +278,7 @@ def _why_forgotten(generation: Generation, user_ids: Set[int]) -> str:
 
 def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
     with duckdb.connect(str(path)) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(
             f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)"
         )
@@ -252,6 +289,13 @@ def _fill(path: Path, warehouse: Path, tables: Mapping[str, TableLike]) -> None:
         for macro in EXPLANATION_MACROS if "explanations" in tables else ():
             connection.execute(macro)
         connection.execute("checkpoint")
+
+
+def newest_published(data: Path, datasets: Iterable[str]) -> str | None:
+    """Of these data sets the one that was published, or gone back in, last; None where nothing is."""
+    links = [(Publisher(data / "published", name).current_path, name) for name in datasets]
+    times = [(path.lstat().st_mtime, name) for path, name in links if path.exists()]
+    return max(times)[1] if times else None
 
 
 def published_faults(path: Path, tables: Iterable[str]) -> list[str]:

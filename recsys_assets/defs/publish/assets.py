@@ -10,9 +10,11 @@ from recsys_assets.contracts import BACKTEST_TABLES, PUBLISHED, PUBLISHED_IF_MAD
 from recsys_assets.defs.common import AUTOMATION, dataset_asset
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.provenance import failed_checks, latest_materializations, provenance
+from recsys_assets.defs.publish.explanations import MODEL_KEYS, load_list_models
 from recsys_assets.defs.publish.withdrawal import withdraw_unchecked
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
+from recsys_assets.defs.topn import LikeConfig
 from recsys_assets.defs.versions import code_version
 from recsys_assets.defs.whole import ancestors
 from recsys_assets.storage.explaining import STARS
@@ -60,6 +62,7 @@ def similar_movies() -> Select:
     deps=[
         *(name for name in PUBLISHED if name not in ("cold_start", "versions", "lineage", "publication")),
         *IF_MADE,
+        *(key for key in MODEL_KEYS if key.to_user_string() not in PUBLISHED),
         LIVE.key("cold_start"),
         "evaluation_report",
     ],
@@ -68,11 +71,14 @@ def similar_movies() -> Select:
         fail_window=dt.timedelta(days=7), warn_window=dt.timedelta(days=2)
     ),
 )
-def published(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[None]:
+def published(
+    context: dg.AssetExecutionContext, config: LikeConfig, project: Project
+) -> dg.MaterializeResult[None]:
     """data/published/<data set>.duckdb: recommendations, neighbours and the figures that vouch for them.
 
     A new generation is written beside the old ones, read back, and made current by one rename; the last three stay,
-    each with the ratings that it was made of, except those that name a user who was forgotten since.
+    each with the ratings that it was made of and the arrays that a server answers from, except those that name a user
+    who was forgotten since.
     A failed check stops only what is downstream in its own run: the checks of all that is published are read again.
     """
     dataset = partition_of(context)
@@ -102,10 +108,11 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             }
         ),
     }
-    staging = publisher.stage(number, project.warehouse.path(dataset), tables)
+    models, _ = load_list_models(project, dataset, like_rating=config.like_rating)
+    staging = publisher.stage(number, project.warehouse.path(dataset), tables, models=models)
     faults = published_faults(staging, tables)
     if faults:
-        staging.unlink()
+        publisher.discard(staging)
         raise dg.Failure(f"Not published: {'; '.join(faults)}; the last publication stays current.")
     learned = project.artifact_path(dataset, LIVE.key("interactions"))
     if fate := withdraw_unchecked(publisher, run_id=context.run.run_id):
@@ -118,6 +125,7 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "generation": generation.number,
             "generations_kept": len(publisher.generations()),
             "size_bytes": generation.path.stat().st_size,
+            "serving_bytes": sum(file.stat().st_size for file in generation.arrays.iterdir()),
         }
     )
 
