@@ -15,7 +15,7 @@ from recsys_assets.algorithms.evaluation import Bootstrap
 from recsys_assets.algorithms.rating_prediction.ensemble import Recipe
 from recsys_assets.algorithms.rating_prediction.factorization_machine import SideFeatures
 from recsys_assets.defs.collaborative.assets import AlsTuningConfig, RecencyConfig
-from recsys_assets.defs.content.assets import ContentConfig
+from recsys_assets.defs.content.vectors import ContentConfig
 from recsys_assets.defs.hybrid.assets import ColdStartConfig, HybridWeightsConfig
 from recsys_assets.defs.rating_prediction.recipes import Knowledge, RatingModelsConfig, recipes
 
