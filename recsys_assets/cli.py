@@ -331,18 +331,12 @@ def champions(dataset: Dataset = "sample", n: Length = 10) -> None:
     """Show who answers by default, and the last decisions: how far from the gate, and what blocked a challenger."""
     published = _publication(dataset)
     table = Table(title=f"champions of {dataset}", title_justify="left", box=SIMPLE)
-    for heading in ("task", "strategy", "metric", "value", "interval", "since (UTC)"):
-        table.add_column(
-            heading, justify="right" if heading in ("value", "interval") else "left", no_wrap=True
-        )
+    for heading in ("task", "strategy", "figure", "since (UTC)"):
+        table.add_column(heading, no_wrap=heading != "figure")
     for task, strategy, _, metric, value, low, high, since, _ in published.champions():
+        interval = "" if low is None or high is None else f" ({_interval(low, high)})"
         table.add_row(
-            task,
-            strategy,
-            metric,
-            _figure(value, ".4f"),
-            _interval(low if high is not None else None, high),
-            f"{since:%Y-%m-%d %H:%M}",
+            task, strategy, f"{metric} {_figure(value, '.4f')}{interval}", f"{since:%Y-%m-%d %H:%M}"
         )
     out.print(table)
     for at, task, look, decision, *_, reason in published.promotions(n=n):
