@@ -16,7 +16,7 @@ run: $(VENV)/.ready ## the whole graph on the embedded sample, to published reco
 	$(BIN)/recsys run --dataset sample
 
 test: $(VENV)/.ready ## the fast tests, two files at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: $(VENV)/.ready ## quality floors and whole runs on real data, from RECSYS_DATASETS
 	$(BIN)/pytest -m slow -o faulthandler_timeout=1800

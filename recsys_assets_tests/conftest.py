@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling
 
 from recsys_assets.settings import archives_folder
 
@@ -22,29 +20,26 @@ settings.register_profile("recsys", deadline=None)
 settings.load_profile("recsys")
 
 
-SAME_WORLDS = (
-    "test_automation",
-    "test_champions",
-    "test_cli",
-    "test_cross_validation",
-    "test_drift_assets",
-    "test_explaining",
-    "test_forgetting",
+LONGEST_FILES = (
     "test_graph",
+    "test_lifecycle",
+    "test_automation",
+    "test_like_assets",
+    "test_cli",
+    "test_champions",
+    "test_gates",
+    "test_cross_validation",
+    "test_rating_assets",
+    "test_forgetting",
+    "test_rollback",
 )
-"""Files that need the finished and the cross-validated world: in one process each world is made once."""
+"""Files that take longest go first, so that no process is left alone with them at the end; the second process begins
+with files that need no finished world, while the first makes it."""
 
 
-class SameWorldsTogether(LoadFileScheduling):
-    """A file's tests go to one process, and so do the files that share worlds."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = Path(super()._split_scope(nodeid)).stem
-        return "worlds" if file in SAME_WORLDS else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SameWorldsTogether:
-    return SameWorldsTogether(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from recsys_assets.defs.resources import Project, build_resources
 from recsys_assets.defs.staleness import stale_assets
 from recsys_assets.partitions import DATASETS
 from recsys_assets.settings import project_folder
+from recsys_assets.storage.files import locked
 
 __all__ = [
     "NDCG_AT_10",
@@ -331,41 +332,84 @@ def _reached(names: Iterable[str], next_keys: Callable[[Any], Iterable[dg.AssetK
     return {found.to_user_string() for found in reached}
 
 
+class Outcome(NamedTuple):
+    """How the run that made a shared world ended: whether it succeeded, and each check of it by asset and name."""
+
+    success: bool
+    checks: dict[tuple[str, str], bool]
+
+
 class Shared(NamedTuple):
-    """A world that is made once in a session, the run that made it, and the files that it left."""
+    """A shared world as one process has it, the run that made it, and the files that it left."""
 
     world: World
-    result: dg.ExecuteInProcessResult
+    outcome: Outcome
     files: set[tuple[Path, int, int]]
 
 
-def finished(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
+def finished(factory: pytest.TempPathFactory) -> tuple[World, Outcome]:
     """The world in which the whole graph has run on the sample, once in a session: read it, or copy it."""
-    return _unchanged(_finished(factory.getbasetemp() / "finished"))
+    return _unchanged(_finished(_common_folder(factory), factory.getbasetemp()))
 
 
-def cross_validated(factory: pytest.TempPathFactory) -> tuple[World, dg.ExecuteInProcessResult]:
+def cross_validated(factory: pytest.TempPathFactory) -> tuple[World, Outcome]:
     """The finished world after a full run, which makes the slow assets too, once in a session: read it, or copy it."""
-    return _unchanged(_cross_validated(factory.getbasetemp() / "cross_validated", finished(factory)[0]))
+    return _unchanged(_cross_validated(_common_folder(factory), factory.getbasetemp()))
+
+
+def _common_folder(factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of the test session share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @cache
-def _finished(root: Path) -> Shared:
-    world = World.new(root)
-    return Shared(world, world.run("sample"), _files(world))
+def _finished(common: Path, own: Path) -> Shared:
+    return _shared(_made_finished(common), own / "finished")
 
 
 @cache
-def _cross_validated(root: Path, before: World) -> Shared:
-    world = before.copy(root)
-    result = world.run("sample", world.stale("sample", with_slow=True), with_slow=True)
-    return Shared(world, result, _files(world))
+def _cross_validated(common: Path, own: Path) -> Shared:
+    def make(root: Path) -> str:
+        world = _made_finished(common).copy(root)
+        with world.instance:
+            return world.run("sample", world.stale("sample", with_slow=True), with_slow=True).run_id
+
+    return _shared(_made_once(common / "made_cross_validated", make), own / "cross_validated")
 
 
-def _unchanged(shared: Shared) -> tuple[World, dg.ExecuteInProcessResult]:
+def _made_finished(common: Path) -> World:
+    def make(root: Path) -> str:
+        world = World.new(root)
+        with world.instance:
+            return world.run("sample").run_id
+
+    return _made_once(common / "made_finished", make)
+
+
+def _made_once(folder: Path, make: Callable[[Path], str]) -> World:
+    """The world that the first process to ask makes, while others wait; none of them works in it, all copy it."""
+    run = folder / "run_id"
+    with locked(folder.with_suffix(".lock")):
+        if not run.exists():
+            run.write_text(make(folder), encoding="utf-8")
+    return World(folder)
+
+
+def _shared(made: World, root: Path) -> Shared:
+    world = made.copy(root)
+    run_id = (made.root / "run_id").read_text(encoding="utf-8")
+    run = world.instance.get_run_by_id(run_id)
+    logged = world.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [one for entry in logged if (one := entry.asset_check_evaluation)]
+    checks = {(one.asset_key.to_user_string(), one.check_name): one.passed for one in evaluations}
+    return Shared(world, Outcome(run is not None and run.is_success, checks), _files(world))
+
+
+def _unchanged(shared: Shared) -> tuple[World, Outcome]:
     changed = sorted({str(path) for path, *_ in shared.files ^ _files(shared.world)})
     assert not changed, f"a test has written into the world that all share: {changed}; give it a copy"
-    return shared.world, shared.result
+    return shared.world, shared.outcome
 
 
 def _copy_or_link(source: str, target: str) -> None:

@@ -199,9 +199,9 @@ def test_a_full_run_adds_cross_validation_and_all_that_shows_it(
     stale = before.stale("sample", with_slow=True)
     assert stale.keys() == downstream("rating_folds", "comparisons")
     assert {name for name, why in stale.items() if why == "never made"} == slow()
-    after, result = cross_validated(tmp_path_factory)
-    assert result.success
-    assert all(every_check(result).values())
+    after, outcome = cross_validated(tmp_path_factory)
+    assert outcome.success
+    assert all(outcome.checks.values())
     assert after.versions("sample").keys() - before.versions("sample").keys() == slow()
     assert after.published("sample", "select generation from publication") == [(2,)]
 

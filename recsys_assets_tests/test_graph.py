@@ -23,7 +23,6 @@ from recsys_assets_tests.graph import (
     NDCG_AT_10,
     World,
     downstream,
-    every_check,
     finished,
     key,
     slow,
@@ -215,9 +214,9 @@ def test_what_is_published_stands_behind_the_gates() -> None:
 
 
 def test_the_whole_graph_runs_and_every_check_passes(tmp_path_factory: pytest.TempPathFactory) -> None:
-    world, result = finished(tmp_path_factory)
-    assert result.success
-    checks = every_check(result)
+    world, outcome = finished(tmp_path_factory)
+    assert outcome.success
+    checks = outcome.checks
     assert checks.keys() == {(name, check) for name in NAMES if name not in SLOW for check in CHECKS[name]}
     assert [check for check, passed in checks.items() if not passed] == []
     assert world.versions("sample").keys() == set(NAMES) - SLOW

@@ -242,6 +242,35 @@ def test_what_another_run_published_fails_the_check_but_is_not_withdrawn(twice: 
     assert twice.published("sample", "select generation from publication") == [(2,)]
 
 
+def test_what_a_killed_run_left_unchecked_is_not_gone_back_to(
+    twice: World, damaged_at: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, twice.instance:
+        # The run is killed between publishing and its check: nothing of the check happens.
+        patch.setattr("recsys_assets.defs.publish.checks.faults_of_publication", _killed)
+        assert not twice.run("sample", ["published"]).success
+    assert twice.published("sample", "select generation from publication") == [(3,)]
+    with twice.instance:
+        found = answers(twice.run("sample", ["published"]))
+    assert len(damaged_at) == 2
+    assert "generation 4 withdrawn, 2 is current again" in str(found.description)
+    publisher = Publisher(twice.data / "published", "sample")
+    assert publisher.history.withdrawn() == {3, 4}
+
+
+def _killed(_: Path) -> list[str]:
+    raise KeyboardInterrupt
+
+
+def test_a_whole_generation_that_was_left_unchecked_is_looked_at_by_the_next_run(twice: World) -> None:
+    publisher = Publisher(twice.data / "published", "sample")
+    assert happened(publisher) == [("published", 1), ("checked", 1), ("published", 2), ("checked", 2)]
+    publisher.history.add("published", 2)
+    with twice.instance:
+        assert twice.run("sample", ["published"]).success
+    assert happened(publisher)[-3:] == [("checked", 2), ("published", 3), ("checked", 3)]
+
+
 # The commands.
 
 
@@ -266,7 +295,9 @@ def test_a_run_whose_publication_is_withdrawn_says_that_nothing_new_answers(
     twice.edit(
         "datasets.toml", lambda text: text.replace("als_ndcg_at_10_min = 0.20", "als_ndcg_at_10_min = 0.19")
     )
-    monkeypatch.setattr("recsys_assets.defs.publish.checks.published_faults", lambda *_: ["rows are missing"])
+    monkeypatch.setattr(
+        "recsys_assets.defs.publish.withdrawal.published_faults", lambda *_: ["rows are missing"]
+    )
     spoken = recsys(twice, "run")
     assert spoken.code == 1
     assert "rows are missing; generation 3 withdrawn, 2 is current again" in spoken.err

@@ -1,4 +1,4 @@
-"""What became of each generation of a data set's publication: published, withdrawn, made current again."""
+"""What became of each generation of a data set's publication: published, checked, withdrawn, current again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Event:
 
     Attributes
     ----------
-    happened : published, withdrawn (what followed was not to be read any more), restored, or removed
+    happened : published, checked (it answers as it should), withdrawn (what followed was not to be read any more),
+        restored, or removed
     generation : the generation that it happened to
     at : ISO 8601, UTC, seconds
     run_id : the Dagster run that did it; empty where a person did
@@ -56,3 +57,8 @@ class History:
         """Generations that were withdrawn and not restored since."""
         last = {event.generation: event.happened for event in self.events()}
         return {number for number, happened in last.items() if happened == "withdrawn"}
+
+    def unchecked(self) -> set[int]:
+        """Generations that were published and nothing more: their run never came to check them."""
+        last = {event.generation: event.happened for event in self.events()}
+        return {number for number, happened in last.items() if happened == "published"}

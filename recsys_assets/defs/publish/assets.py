@@ -10,6 +10,7 @@ from recsys_assets.contracts import PUBLISHED, PUBLISHED_IF_MADE, TABLES
 from recsys_assets.defs.common import AUTOMATION, dataset_asset
 from recsys_assets.defs.fits import LIVE
 from recsys_assets.defs.provenance import failed_checks, latest_materializations, provenance
+from recsys_assets.defs.publish.withdrawal import withdraw_unchecked
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.defs.strategies import SIMILARITY_METHODS, STRATEGIES
 from recsys_assets.defs.versions import code_version
@@ -105,6 +106,8 @@ def published(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         staging.unlink()
         raise dg.Failure(f"Not published: {'; '.join(faults)}; the last publication stays current.")
     learned = project.artifact_path(dataset, LIVE.key("interactions"))
+    if fate := withdraw_unchecked(publisher, run_id=context.run.run_id):
+        context.log.warning(f"The run that published last was killed before its check: {fate}")
     generation = publisher.make_current(number, staging, run_id=context.run.run_id, learned=learned)
     publisher.forget(Forgotten(project.folder, dataset).ids())
     return dg.MaterializeResult(

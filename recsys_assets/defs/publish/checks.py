@@ -1,15 +1,13 @@
 """Gates of what is about to be published, and a look at what was."""
 
-from pathlib import Path
-
 import dagster as dg
-import duckdb
 
-from recsys_assets.contracts import PUBLISHED, contract_of
+from recsys_assets.contracts import PUBLISHED
 from recsys_assets.defs.contract_checks import contract_check
+from recsys_assets.defs.publish.withdrawal import faults_of_publication, withdraw
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.partitions import DATASETS
-from recsys_assets.storage.publishing import NoGenerationError, Publisher, published_faults
+from recsys_assets.storage.publishing import Publisher
 
 contracts = [contract_check(dg.AssetKey(name)) for name in ("recommendations", "similar_movies")]
 
@@ -22,32 +20,19 @@ def answers(context: dg.AssetCheckExecutionContext, project: Project) -> dg.Asse
     published may only be older than today's contracts: it stays.
     """
     publisher = Publisher(project.folder / "published", partition_of(context))
-    faults = _faults(publisher.current_path)
-    fate = _withdraw(publisher, context.run.run_id, "; ".join(faults)) if faults else None
+    run_id = context.run.run_id
+    faults = faults_of_publication(publisher.current_path)
+    fate = None
+    if faults and publisher.answers_with(run_id):
+        fate = withdraw(publisher, run_id=run_id, reason="; ".join(faults))
+    elif faults:
+        fate = (
+            "not withdrawn, for this run did not publish it: publish anew, or go back with `recsys rollback`"
+        )
+    elif (current := publisher.current()) and publisher.answers_with(run_id):
+        publisher.history.add("checked", current.number, run_id=run_id)
     return dg.AssetCheckResult(
         passed=not faults,
         description="; ".join(filter(None, [*faults, fate])) or None,
         metadata={"tables": len(PUBLISHED)},
     )
-
-
-def _faults(path: Path) -> list[str]:
-    try:
-        return published_faults(path, [contract_of(name).name for name in PUBLISHED])
-    except duckdb.Error as error:
-        return [f"{path.name} can't be read: {error}"]
-
-
-def _withdraw(publisher: Publisher, run_id: str, reason: str) -> str:
-    current = publisher.current()
-    if not publisher.answers_with(run_id):
-        return (
-            "not withdrawn, for this run did not publish it: publish anew, or go back with `recsys rollback`"
-        )
-    try:
-        restored = publisher.roll_back(run_id=run_id, reason=reason)
-    except NoGenerationError as error:
-        if current:
-            publisher.history.add("withdrawn", current.number, run_id=run_id, reason=reason)
-        return f"it stays, for {error}"
-    return f"generation {current.number if current else '?'} withdrawn, {restored.number} is current again"
