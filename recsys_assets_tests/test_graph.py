@@ -16,7 +16,7 @@ from recsys_assets.definitions import defs
 from recsys_assets.defs.drift.assets import MEASURES
 from recsys_assets.defs.evaluation.gates import ENGINE
 from recsys_assets.defs.fits import SERVED_FITS, TRIAL, Fit
-from recsys_assets.defs.lifecycle.checks import RIVAL
+from recsys_assets.defs.lifecycle.promotion import RIVAL
 from recsys_assets.defs.resources import table_name
 from recsys_assets.defs.split.assets import _interactions
 from recsys_assets_tests.graph import (

@@ -80,3 +80,20 @@ def test_a_line_that_was_cut_short_harms_no_other(log: PromotionLog) -> None:
     assert log.add(replace(FOUND, look=2, challenger_version="als-2", decision=KEPT))
     assert [one.decision for one in log.decisions()] == [FIRST, KEPT]
     assert log.look("ranking", "rows", ("als-3", "popularity-1")) == 3
+
+
+def test_a_champion_may_come_back_but_is_crowned_once_each_time(log: PromotionLog) -> None:
+    there = replace(FOUND, decision=PROMOTED, champion="hybrid", champion_version="hybrid-1")
+    back = replace(
+        there,
+        look=2,
+        challenger="hybrid",
+        challenger_version="hybrid-1",
+        champion="als",
+        champion_version="als-1",
+    )
+    added = [log.add(one) for one in (there, there, back, back, there, there)]
+    assert added == [True, False] * 3
+    standing = log.champion("ranking")
+    assert standing is not None and standing.challenger == "als"
+    assert log.look("ranking", "rows", back.pair) == 2

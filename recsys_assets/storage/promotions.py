@@ -76,6 +76,10 @@ class Promotion:
         """The versions that were compared."""
         return self.challenger_version, self.champion_version
 
+    def is_of(self, window: str, pair: tuple[str, str]) -> bool:
+        """Whether it is about these versions on these rows."""
+        return (self.window, self.pair) == (window, pair)
+
 
 @dataclass(frozen=True)
 class PromotionLog:
@@ -105,12 +109,24 @@ class PromotionLog:
         return before.look if before else 1 + max((one.look for one in self._on(task, window)), default=0)
 
     def add(self, decision: Promotion) -> bool:
-        """Append the decision, unless the same was the last one of this pair; tell whether it was appended."""
-        before = self.last(decision.task, decision.window, decision.pair)
-        if before and (before.decision, before.blocked_by) == (decision.decision, decision.blocked_by):
+        """Append the decision, unless it repeats one; tell whether it was appended.
+
+        To crown is repeated if that made who is champion now; to leave all as it is, if that came last of the pair.
+        """
+        if self._repeats(decision):
             return False
         append_line(self.path, asdict(decision))
         return True
+
+    def _repeats(self, decision: Promotion) -> bool:
+        if decision.crowns:
+            standing = self.champion(decision.task)
+            return standing is not None and standing.is_of(decision.window, decision.pair)
+        before = self.last(decision.task, decision.window, decision.pair)
+        return before is not None and (before.decision, before.blocked_by) == (
+            decision.decision,
+            decision.blocked_by,
+        )
 
     def _on(self, task: str, window: str) -> list[Promotion]:
         return [one for one in self.decisions() if (one.task, one.window) == (task, window)]

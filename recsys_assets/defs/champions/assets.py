@@ -12,7 +12,7 @@ from recsys_assets.algorithms.rating_prediction.log import RatingLog
 from recsys_assets.contracts import TABLES
 from recsys_assets.defs.champions.challengers import HeldOutConfig
 from recsys_assets.defs.champions.content import content_champion
-from recsys_assets.defs.champions.decision import ITSELF, faults
+from recsys_assets.defs.champions.decision import CHAMPION, ITSELF, faults
 from recsys_assets.defs.champions.evidence import Held, Reference, held_out, judged
 from recsys_assets.defs.champions.reference import keep_reference
 from recsys_assets.defs.champions.tasks import TASKS, judged_asset
@@ -145,11 +145,12 @@ def _sound(measured: dict[str, pd.DataFrame], gates: pd.DataFrame) -> list[dict[
 
 
 def _decide(log: PromotionLog, row: dict[str, Any], run_id: str) -> None:
+    """Keep a decision, if it is about who is champion now, or made who is."""
     standing = log.champion(row["task"])
-    pair = row["challenger_version"], row["champion_version"]
-    known = log.last(row["task"], row["window"], pair)
     answers = standing.challenger if standing else None
-    if answers != (row["champion"] if row["role"] == "champion" else None) and not known:
+    pair = row["challenger_version"], row["champion_version"]
+    done = standing is not None and standing.is_of(row["window"], pair)
+    if not done and answers != (row["champion"] if row["role"] == CHAMPION else None):
         raise dg.Failure(
             f"the challenger of {row['task']} was judged beside {row['champion']}, and {answers} is the champion by "
             "now: make challengers again"

@@ -9,11 +9,10 @@ import pandas as pd
 from recsys_assets.defs.contract_checks import contract_check
 from recsys_assets.defs.evaluation.gates import ENGINE
 from recsys_assets.defs.fits import LIVE
-from recsys_assets.defs.lifecycle.promotion import FIGURE_OF, in_words, verdicts, who_serves
+from recsys_assets.defs.lifecycle.promotion import FIGURE_OF, RIVAL, in_words, verdicts, who_serves
 from recsys_assets.defs.resources import Project, partition_of
 from recsys_assets.partitions import DATASETS
 
-RIVAL = "better_than_champion"
 _RIVAL_MEANING = (
     "lift over movies of the same genre beside the champion's, over the same movies and users: above it for certain, "
     "or, if only the catalogue differs, not below it by more than catalogue_lift_loss_max"

@@ -21,6 +21,7 @@ from recsys_assets.storage.model_registry import (
 
 __all__ = [
     "FIGURE_OF",
+    "RIVAL",
     "decide_promotion",
     "engine_figures",
     "in_words",
@@ -34,6 +35,9 @@ FIGURE_OF = {
     "catalogue_lift_over_same_genre_min": ("lift_ci_low", "lift_min"),
 }
 """The figure that each gate looks at, and the column of its threshold in ``model_versions``."""
+
+RIVAL = "better_than_champion"
+"""The gate of a version beside another that serves; its threshold is the column ``gain_min``."""
 
 
 def engine_figures(evidence: pd.DataFrame, relevance: pd.DataFrame) -> dict[str, float]:
