@@ -190,6 +190,7 @@ def test_validation_rows_reach_tuning_only_as_judges_of_settings() -> None:
         "like_calibration",
         "like_blend",
         "holdout",
+        "leakage",
     }
     assert not [
         name

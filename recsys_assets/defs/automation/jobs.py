@@ -53,7 +53,7 @@ _groups = {
     ),
     "clusters": (("clusters",), "Users grouped by genre preference and by rating row, and who they are."),
     "cross_validation": (("cross_validation",), "Models of stars over five folds: minutes."),
-    "leakage": (("leakage",), "Whether any model has seen the rows that judge it."),
+    "leaks": (("leakage",), "Whether any model has seen the rows that judge it."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),
     "publish": (("publish",), "The published file, if all gates hold."),
 }
