@@ -46,7 +46,7 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
     jobs = {job.name: job for job in defs().jobs or []}
     systems = {
         *("ingest", "exploration", "collaborative", "content", "catalogue", "lifecycle", "hybrid"),
-        *("rating_prediction", "clusters", "classification", "cross_validation", "leakage", "evaluation"),
+        *("rating_prediction", "clusters", "classification", "cross_validation", "leaks", "evaluation"),
         *("champions", "experiments", "publish"),
     }
     assert systems | {"everything", "full", "backtest", "backtest_report"} == jobs.keys()

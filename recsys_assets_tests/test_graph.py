@@ -196,6 +196,7 @@ def test_validation_rows_reach_tuning_only_as_judges_of_settings() -> None:
         "like_blend",
         "validation_scores",
         "holdout",
+        "leakage",
     }
     assert not [
         name

@@ -83,7 +83,7 @@ def leakage(
 def look_for_leaks(
     instance: dg.DagsterInstance, project: Project, dataset: str, config: LeakageConfig
 ) -> Iterator[Finding]:
-    """All findings of a data set, family by family within each way of looking."""
+    """All findings of a data set: what the graph says, then fit by fit what its artifacts and quick fits say."""
     yield from upstream(JUDGED_FITS)
     settings = Settings(instance, dataset)
     for fit in JUDGED_FITS:

@@ -15,7 +15,7 @@ from recsys_assets.defs.leakage.findings import Finding
 from recsys_assets.defs.leakage.worlds import Inputs
 from recsys_assets.storage.arrays import content_digest
 
-__all__ = ["changed", "given", "scrambled", "shuffled"]
+__all__ = ["given", "scrambled", "shuffled"]
 
 
 def shuffled(
@@ -57,7 +57,7 @@ def scrambled(
 ) -> Finding:
     """Learn in both worlds; count the models and features that aren't the same, bit for bit."""
     one, other = (_digests(family.learn(inputs, choices), held_out) for inputs in (here, there))
-    different = changed(one, other)
+    different = _changed(one, other)
     return Finding(
         family.name,
         fit.name,
@@ -84,7 +84,7 @@ def given(fit: Fit, matrix: Interactions, here: Inputs, there: Inputs) -> Iterat
         )
 
 
-def changed(one: dict[str, str], other: dict[str, str]) -> list[str]:
+def _changed(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
