@@ -84,8 +84,8 @@ def new_id() -> str:
 def board(dataset: str) -> list[tuple[Any, ...]]:
     """The windows that were made, the earliest first.
 
-    Window, its first moment, ratings learned from, warm users with a like in it; NDCG of popularity, ALS and the
-    hybrid; the hybrid less popularity with the ends of its interval; RMSE of biases and of SVD++.
+    Window, its first moment, warm users with a like in it; NDCG of popularity and of the hybrid, and the ends of the
+    interval of their difference; RMSE of biases and of SVD++.
     """
     project = launch.project_here()
     with locked(lock_of(project.data, dataset)), project.warehouse.connect(dataset) as connection:
@@ -93,18 +93,17 @@ def board(dataset: str) -> list[tuple[Any, ...]]:
             """
             with lists as (
                 select "window", max(n_users) as n_users, max(value) filter (model = 'popularity') as popularity,
-                       max(value) filter (model = 'als') as als, max(value) filter (model = 'hybrid') as hybrid
+                       max(value) filter (model = 'hybrid') as hybrid
                 from backtest_figures where metric = 'ndcg' and segment = 'warm_users' group by all
             ), stars as (
                 select "window", max(value) filter (model = 'bias') as bias,
                        max(value) filter (model = 'svdpp') as svdpp
                 from backtest_figures where metric = 'rmse' and segment = 'all' group by all
             ), gains as (
-                select "window", difference, ci_low, ci_high from backtest_comparisons
+                select "window", ci_low, ci_high from backtest_comparisons
                 where model = 'hybrid' and baseline = 'popularity' and metric = 'ndcg' and segment = 'warm_users'
             )
-            select "window", starts_at, n_train, n_users, popularity, als, hybrid, difference, ci_low, ci_high,
-                   bias, svdpp
+            select "window", starts_at, n_users, popularity, hybrid, ci_low, ci_high, bias, svdpp
             from backtest_windows left join lists using ("window") left join gains using ("window")
             left join stars using ("window")
             order by "window"
