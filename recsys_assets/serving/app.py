@@ -36,7 +36,9 @@ class _AppFiles(StaticFiles):
         except HTTPException as refused:
             # No framework stands around these files that would make an answer of it.
             title = http.HTTPStatus(refused.status_code).phrase
-            response = problem_response(refused.status_code, title, f"the app has no file {scope['path'][:200]}")
+            response = problem_response(
+                refused.status_code, title, f"the app has no file {scope['path'][:200]}"
+            )
         response.headers.update(HEADERS)
         return response
 
