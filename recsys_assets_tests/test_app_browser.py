@@ -222,6 +222,28 @@ def test_search_finds_a_mistyped_title_and_people(at: Visit, published: duckdb.D
     assert at.complaints == []
 
 
+def test_an_answer_that_comes_late_changes_nothing(at: Visit) -> None:
+    def slow(route: Route) -> None:
+        waiting.append(route)
+
+    waiting: list[Route] = []
+    at.go("/search")
+    at.answer("/v1/search.*q=harbour", slow)
+    field = at.page.get_by_label("Title or name")
+    field.fill("harbour")
+    expect(at.page.locator(".search-found .ghost").first).to_be_visible()
+    field.fill("qqqqqqzzzzzzxxxxx")
+    expect(at.page.locator(".search-told")).to_have_text("0 movies · 0 people")
+    for route in waiting:
+        route.continue_()
+    field.fill("harbour x")
+    at.page.evaluate("location.hash = '#/data'")
+    expect(at.page.locator(".fact").first).to_be_visible()
+    at.page.wait_for_timeout(400)
+    assert at.page.url.endswith("#/data")
+    assert at.complaints == []
+
+
 def test_a_director_leads_to_their_movies(at: Visit, published: duckdb.DuckDBPyConnection) -> None:
     name, movies = published.execute(
         "select name, list(distinct movie_id order by movie_id) filter (role = 'director') as directed "
