@@ -200,6 +200,10 @@ def test_the_list_of_a_newcomer_follows_every_star(chromium: Browser, site: str)
         expect(at.page.locator(".user-button")).to_contain_text("Guest")
         at.settle()
         assert at.movies("For you")[:10] == lists[-1]
+        at.go("/compare")
+        columns = at.page.locator(".versus-column").evaluate_all("all => all.map(one => one.ariaLabel)")
+        assert columns == ["Hybrid", "ALS", "Content"]
+        assert at.movies("ALS") == lists[-1]
         assert at.complaints == []
 
 

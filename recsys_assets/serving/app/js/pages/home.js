@@ -43,7 +43,7 @@ async function whoWatches(signal) {
 }
 
 function parts(user, options, signal) {
-  let strategy = recall("strategy");
+  let strategy = options.find((one) => one.value === recall("strategy"))?.value ?? null;
   let narrowed = {};
   let asked = null;
   const load = () =>
