@@ -48,7 +48,8 @@ def site(world: World) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(site: str) -> Iterator[Browser]:
+    """A browser, after the world is made: its event loop runs in this thread, and lets no run of the graph have one."""
     with browser() as launched:
         yield launched
 
