@@ -38,10 +38,12 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
-def served(data: Path) -> Iterator[str]:
-    """The address of a server over a data folder, as long as it is needed."""
+def served(data: Path, *, api_key: str = "") -> Iterator[str]:
+    """The address of a server over a data folder, as long as it is needed; with a key, data need it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_site(ServeSettings(data)), log_level="critical", access_log=False)
+        config = uvicorn.Config(
+            create_site(ServeSettings(data, api_key=api_key)), log_level="critical", access_log=False
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

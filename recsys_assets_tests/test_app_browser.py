@@ -48,7 +48,8 @@ def site(world: World) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(site: str) -> Iterator[Browser]:
+    """A browser, after the world is made: its event loop runs in this thread, and lets no run of the graph have one."""
     with browser() as launched:
         yield launched
 
@@ -200,6 +201,10 @@ def test_the_list_of_a_newcomer_follows_every_star(chromium: Browser, site: str)
         expect(at.page.locator(".user-button")).to_contain_text("Guest")
         at.settle()
         assert at.movies("For you")[:10] == lists[-1]
+        at.go("/compare")
+        columns = at.page.locator(".versus-column").evaluate_all("all => all.map(one => one.ariaLabel)")
+        assert columns == ["Hybrid", "ALS", "Content"]
+        assert at.movies("ALS") == lists[-1]
         assert at.complaints == []
 
 
@@ -219,6 +224,28 @@ def test_search_finds_a_mistyped_title_and_people(at: Visit, published: duckdb.D
     expect(at.page.locator("[aria-label='People']")).to_contain_text(name)
     at.page.get_by_label("Title or name").fill("qqqqqqzzzzzzxxxx")
     expect(at.page.locator(".empty")).to_contain_text("Nothing is called like")
+    assert at.complaints == []
+
+
+def test_an_answer_that_comes_late_changes_nothing(at: Visit) -> None:
+    def slow(route: Route) -> None:
+        waiting.append(route)
+
+    waiting: list[Route] = []
+    at.go("/search")
+    at.answer("/v1/search.*q=harbour", slow)
+    field = at.page.get_by_label("Title or name")
+    field.fill("harbour")
+    expect(at.page.locator(".search-found .ghost").first).to_be_visible()
+    field.fill("qqqqqqzzzzzzxxxxx")
+    expect(at.page.locator(".search-told")).to_have_text("0 movies · 0 people")
+    for route in waiting:
+        route.continue_()
+    field.fill("harbour x")
+    at.page.evaluate("location.hash = '#/data'")
+    expect(at.page.locator(".fact").first).to_be_visible()
+    at.page.wait_for_timeout(400)
+    assert at.page.url.endswith("#/data")
     assert at.complaints == []
 
 
@@ -335,6 +362,19 @@ def test_a_refusal_says_why_and_can_be_tried_again(at: Visit) -> None:
     expect(at.page.locator("[aria-label='For you'] .card").first).to_be_visible()
 
 
+def test_where_data_need_a_key_people_can_give_it(chromium: Browser, world: World) -> None:
+    with served(world.data, api_key="open sesame") as site, visit(chromium, site, user=USER) as at:
+        at.go("/data")
+        key = at.page.get_by_label("API key")
+        key.fill("guessed")
+        key.press("Enter")
+        expect(at.page.get_by_role("alert")).to_contain_text("No key")
+        key.fill("open sesame")
+        key.press("Enter")
+        expect(at.page.locator(".fact").first).to_be_visible()
+        assert "sesame" not in at.page.url + at.page.evaluate("JSON.stringify(localStorage)")
+
+
 def test_a_movie_that_is_not_there_is_said_to_be_missing(at: Visit) -> None:
     at.go("/movie/999999999")
     expect(at.page.get_by_role("alert")).to_contain_text("No such movie")
@@ -398,6 +438,78 @@ def test_figures_are_those_of_the_tables(at: Visit, published: duckdb.DuckDBPyCo
     assert at.page.locator("[aria-label='Claims'] tbody tr").count() == one(
         published, "select count(*) from claims"
     )
+
+
+LATER = {
+    "backtest_windows": [
+        {"window": f"w0{place}", "starts_at": f"20{10 + place}-03-01T00:00:00", "n_judged": 900}
+        for place in (1, 2, 3)
+    ],
+    "backtest_figures": [
+        {
+            "window": f"w0{place}",
+            "model": model,
+            "segment": "warm_users",
+            "metric": "ndcg",
+            "k": 10,
+            "value": value,
+        }
+        | {"ci_low": value - 0.02, "ci_high": value + 0.02, "n_users": 100 * place}
+        for place in (1, 2, 3)
+        for model, value in (("hybrid", 0.2 + place / 100), ("popularity", 0.1))
+    ],
+    "champions": [
+        {
+            "task": "ranking",
+            "strategy": "hybrid",
+            "metric": "ndcg",
+            "value": 0.2371,
+            "ci_low": 0.22,
+            "ci_high": 0.25,
+        }
+        | {"n_users": 581, "promoted_at": "2026-01-02T03:04:05", "reason": "better by 0.064 than popularity"}
+    ],
+    "promotions": [
+        {"task": "ranking", "look": look, "decided_at": f"2026-01-0{look}T03:04:05", "challenger": "als"}
+        | {"champion": "hybrid", "difference": -0.0013, "ci_low": -0.0035, "n_users": 581, "decision": "kept"}
+        | {"reason": f"look {look}: not shown to be better"}
+        for look in (1, 2)
+    ],
+    "leakage": [
+        {"family": "stars", "fit": "trial", "check": "shuffled labels", "measured": 0.5012, "bound": 0.53}
+        | {"passed": True, "description": "AUC of held-out likes after stars were permuted"},
+        {"family": "likes", "fit": "trial", "check": "recomputed means", "measured": 0.2, "bound": 0.0}
+        | {"passed": False, "description": "largest difference of a movie's mean"},
+    ],
+}
+"""Tables that a publication may have; the figures are made up."""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_later_stages_publish_is_drawn(chromium: Browser, site: str, width: int) -> None:
+    def published_later(route: Route) -> None:
+        answer = route.fetch()
+        rows = LATER["backtest_figures"] if "warm_users" in route.request.url else []
+        later = LATER | {"backtest_figures": rows}
+        route.fulfill(response=answer, body=json.dumps(answer.json() | later))
+
+    with visit(chromium, site, width=width, user=USER) as at:
+        at.answer("/v1/evaluation", published_later)
+        at.go("/evaluation")
+        time = at.page.locator("[aria-label='Over time']")
+        expect(time).to_contain_text("3 windows of time")
+        expect(time).to_contain_text("over 100 to 300 users a window")
+        expect(time.locator(".legend li")).to_have_text(["Hybrid", "Popularity"])
+        assert time.locator("circle.dot").count() == 6
+        champions = at.page.locator("[aria-label='Champions']")
+        expect(champions).to_contain_text("NDCG 0.237 (0.220 to 0.250), 581 users")
+        expect(champions.locator("table").first.locator("tbody tr").first).to_contain_text("look 2")
+        expect(at.page.locator(".interval-strong .toggle-mark").first).to_be_attached()
+        leaks = at.page.locator("[aria-label='Leakage']")
+        expect(leaks).to_contain_text("1 of 2 searches")
+        expect(leaks.locator("tbody tr").first.locator(".verdict")).to_have_text("leaks")
+        assert at.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert at.complaints == []
 
 
 def test_names_are_text_whatever_they_look_like(at: Visit, published: duckdb.DuckDBPyConnection) -> None:

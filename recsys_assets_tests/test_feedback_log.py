@@ -12,7 +12,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from recsys_assets.storage.feedback import EVENTS_HEADER, FeedbackEvent, FeedbackLog
+from recsys_assets.storage.feedback import (
+    DAYS_REMEMBERED,
+    EVENTS_HEADER,
+    FeedbackEvent,
+    FeedbackLog,
+    UserForgottenError,
+)
+from recsys_assets.storage.forgetting import Forgotten
 from recsys_assets.storage.inbox import Inbox
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
@@ -185,6 +192,26 @@ def test_a_forgotten_user_is_in_no_file_and_others_are_counted_on(log):
     assert not log.record(kept, NOW)
     assert log.record(rated(3, 1, 3.0), NOW)
     assert [line.split(",")[0] for line in lines(log.files()[0])] == ["userId", "2", "3"]
+
+
+def test_a_forgotten_user_is_not_recorded_again(log):
+    log.record(rated(1, 1, 4.0), NOW)
+    Forgotten(log.data, "mine").add(1)
+    log.forget({1})
+    with pytest.raises(UserForgottenError, match="user 1 of mine was forgotten"):
+        log.record(rated(1, 1, 4.0), NOW)
+    assert [line.split(",")[0] for path in log.files() for line in lines(path)] == ["userId", "userId"]
+    assert log.deliver() is None
+
+
+def test_ids_are_remembered_over_so_many_days(log):
+    event = rated(1, 1, 4.0)
+    log.record(event, NOW)
+    for day in range(1, DAYS_REMEMBERED):
+        log.record(rated(2, 1, 4.0), NOW + dt.timedelta(days=day))
+    assert not log.record(event, NOW + dt.timedelta(days=DAYS_REMEMBERED))
+    log.record(rated(2, 1, 4.0), NOW + dt.timedelta(days=DAYS_REMEMBERED))
+    assert log.record(event, NOW + dt.timedelta(days=DAYS_REMEMBERED))
 
 
 def test_a_log_that_nobody_wrote_to_is_empty_and_stays_so(log):

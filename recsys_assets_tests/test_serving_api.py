@@ -261,6 +261,14 @@ def test_bodies_that_are_too_long_are_refused_whether_they_say_so_or_not(ask):
         problem(ask.request("POST", "/v1/recommendations/session", content=body, headers=headers), 413)
 
 
+@pytest.mark.parametrize(("length", "status"), [("9" * 5000, 413), ("70000", 413), ("x", 200), ("0015", 200)])
+def test_a_length_that_is_none_does_no_harm(ask, length, status):
+    headers = {"content-type": "application/json", "content-length": length}
+    body = b'{"ratings": []}'
+    response = ask.request("POST", "/v1/recommendations/session", content=body, headers=headers)
+    assert response.status_code == status
+
+
 HOSTILE = (
     "'; drop table movies; --",
     "\"); select * from read_text('/etc/passwd'); --",

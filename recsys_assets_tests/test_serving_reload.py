@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import duckdb
 import httpx
 import pytest
 
@@ -124,6 +125,17 @@ def test_the_last_to_let_go_of_a_generation_closes_it(made, source):
     del held
     gc.collect()
     assert not open_files()
+
+
+@pytest.mark.parametrize(("champion", "default"), [("als", "als"), ("of_another_time", "hybrid")])
+def test_the_champion_of_lists_answers_where_no_strategy_is_named(made, source, champion, default):
+    current = made.publisher.current()
+    current.path.chmod(0o644)
+    with duckdb.connect(str(current.path)) as connection:
+        connection.execute(
+            f"create table champions as from (values ('rating', 'blend'), ('ranking', '{champion}')) t(task, strategy)"
+        )
+    assert Generations(made.data, Metrics()).current("mine").default_strategy == default
 
 
 def test_a_generation_that_cannot_be_served_leaves_the_one_before(made, source, caplog):

@@ -92,8 +92,8 @@ class Served:
     def _champion(self) -> str | None:
         if "champions" not in self.tables:
             return None
-        found = self.rows("select model from champions where task = 'ranking'")
-        champion = found[0]["model"] if found else None
+        found = self.rows("select strategy from champions where task = 'ranking'")
+        champion = found[0]["strategy"] if found else None
         return champion if champion in self.lists else None
 
 

@@ -89,8 +89,8 @@ class Guards:
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             return 414, "Too long", f"a query has at most {MAX_QUERY_BYTES} bytes"
         headers = dict(scope["headers"]) if self._key or scope["method"] != "GET" else {}
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        length = headers.get(b"content-length", b"0").lstrip(b"0")
+        if len(length) > len(str(MAX_BODY_BYTES)) or (length.isdigit() and int(length) > MAX_BODY_BYTES):
             return 413, "Too long", f"a body has at most {MAX_BODY_BYTES} bytes"
         if self._key and not scope["path"].startswith(OPEN_PATHS):
             given = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")

@@ -46,11 +46,6 @@ class Asked:
         """Whether movies are filtered."""
         return self.genre is not None or self.year_min is not None or not self.exclude_seen
 
-    @property
-    def plain(self) -> bool:
-        """Whether it is a piece of the published list as it stands."""
-        return not (self.narrowed or self.diversity or self.explore)
-
 
 @dataclass(frozen=True)
 class _Ranked:

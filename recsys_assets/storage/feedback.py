@@ -23,9 +23,9 @@ import duckdb
 import pandas as pd
 
 from recsys_assets.storage.files import locked, sync_folder, write_atomically
-from recsys_assets.storage.forgetting import drop_lines
+from recsys_assets.storage.forgetting import Forgotten, drop_lines
 
-__all__ = ["EVENTS_HEADER", "FeedbackEvent", "FeedbackLog"]
+__all__ = ["DAYS_REMEMBERED", "EVENTS_HEADER", "FeedbackEvent", "FeedbackLog", "UserForgottenError"]
 
 EVENTS_HEADER: Final = "userId,movieId,event,rating,experiment,variant,modelVersion,feedbackId,at"
 RATINGS_HEADER: Final = "userId,movieId,rating,timestamp"
@@ -51,6 +51,10 @@ _OUTCOMES = """
     order by all
 """
 _EVENTS = re.compile(r"events-\d{4}-\d\d-\d\d\.csv")
+
+
+class UserForgottenError(LookupError):
+    """The user was forgotten, and is not to be recorded again."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,7 @@ class FeedbackLog:
 
     data: Path
     dataset: str
-    _known: set[str] = field(default_factory=set, repr=False)
-    _read: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    _ids: dict[str, _Ids] = field(default_factory=dict, repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -98,10 +101,17 @@ class FeedbackLog:
 
         The rating goes first: who was cut off before the event was written was not answered, and sends both again, of
         which the inbox is told once.
+
+        Raises
+        ------
+        UserForgottenError
+            If the user was forgotten.
         """
         with self._turn, self._locked():
-            self._refresh()
-            if str(event.feedback_id) in self._known:
+            # Who forgets puts the user on the list first and then waits for this lock: nobody comes in between.
+            if event.user_id in Forgotten(self.data, self.dataset).ids():
+                raise UserForgottenError(f"user {event.user_id} of {self.dataset} was forgotten")
+            if self._knows(str(event.feedback_id)):
                 return False
             if event.rating is not None:
                 rating = f"{event.user_id},{event.movie_id},{event.rating:g},{int(at.timestamp())}"
@@ -112,7 +122,6 @@ class FeedbackLog:
                 f"{event.model_version},{event.feedback_id},{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
             )
             _append(self.folder / f"events-{at.astimezone(dt.UTC):%Y-%m-%d}.csv", EVENTS_HEADER, line)
-            self._known.add(str(event.feedback_id))
             return True
 
     def deliver(self) -> Path | None:
@@ -120,6 +129,8 @@ class FeedbackLog:
 
         Cut off in between it delivers the same ratings again, which changes nothing.
         """
+        if not self.waiting.exists():
+            return None
         with self._turn, self._locked():
             lines = _whole_lines(self.waiting)[1:]
             if not lines:
@@ -171,21 +182,34 @@ class FeedbackLog:
             return []
         return sorted(path for path in self.folder.iterdir() if _EVENTS.fullmatch(path.name))
 
-    def _refresh(self) -> None:
-        """Learn the ids that other processes have written since."""
-        for path in self._events()[-DAYS_REMEMBERED:]:
-            found = path.stat()
-            inode, start = self._read.get(path.name, (found.st_ino, 0))
-            # Who forgets a user replaces the file.
-            start = start if inode == found.st_ino else 0
-            if found.st_size > start:
-                with path.open("rb") as file:
-                    file.seek(start)
-                    content = file.read()
-                whole = content[: content.rfind(b"\n") + 1]
-                self._known.update(line.split(",")[-2] for line in whole.decode().splitlines() if "," in line)
-                start += len(whole)
-            self._read[path.name] = found.st_ino, start
+    def _knows(self, feedback_id: str) -> bool:
+        """Whether one of the last daily files has the id, whichever process wrote it."""
+        recent = self._events()[-DAYS_REMEMBERED:]
+        self._ids = {path.name: self._ids.get(path.name, _Ids()) for path in recent}
+        for path in recent:
+            self._ids[path.name].read_on(path)
+        return any(feedback_id in one.known for one in self._ids.values())
+
+
+@dataclass
+class _Ids:
+    """The ids of one daily file, as far as it was read."""
+
+    known: set[str] = field(default_factory=set)
+    inode: int = 0
+    n_read: int = 0
+
+    def read_on(self, path: Path) -> None:
+        found = path.stat()
+        if found.st_ino != self.inode:  # who forgets a user replaces the file
+            self.known, self.inode, self.n_read = set(), found.st_ino, 0
+        if found.st_size > self.n_read:
+            with path.open("rb") as file:
+                file.seek(self.n_read)
+                content = file.read()
+            whole = content[: content.rfind(b"\n") + 1]
+            self.known.update(line.split(",")[-2] for line in whole.decode().splitlines())
+            self.n_read += len(whole)
 
 
 def _append(path: Path, header: str, line: str) -> None:

@@ -11,8 +11,7 @@ from recsys_assets.serving.exposures import parse_exposure
 from recsys_assets.serving.parameters import PROBLEMS, ContextOf, WhatIsServed
 from recsys_assets.serving.problems import Problem
 from recsys_assets.serving.schemas import Feedback, FeedbackReceipt
-from recsys_assets.storage.feedback import FeedbackEvent
-from recsys_assets.storage.forgetting import Forgotten
+from recsys_assets.storage.feedback import FeedbackEvent, UserForgottenError
 
 __all__ = ["router"]
 
@@ -36,8 +35,6 @@ def feedback(served: WhatIsServed, context: ContextOf, given: Feedback) -> dict[
     if (given.rating is None) == (given.event is None):
         raise Problem(422, "Invalid request", "give either a rating or an event")
     served.movie(given.movie_id)
-    if given.user_id in Forgotten(context.settings.data, served.dataset).ids():
-        raise Problem(410, "Forgotten", f"user {given.user_id} of {served.dataset} was forgotten")
     exposure = parse_exposure(given.exposure_id, given.user_id) if given.exposure_id else None
     if given.exposure_id and exposure is None:
         raise Problem(422, "Invalid request", "exposure_id: not one that this server gave for this user")
@@ -49,7 +46,10 @@ def feedback(served: WhatIsServed, context: ContextOf, given: Feedback) -> dict[
         given.rating,
         *((exposure.experiment, exposure.variant, exposure.model_version) if exposure else ()),
     )
-    is_new = context.feedback_log(served.dataset).record(event, dt.datetime.now(dt.UTC))
+    try:
+        is_new = context.feedback_log(served.dataset).record(event, dt.datetime.now(dt.UTC))
+    except UserForgottenError as error:
+        raise Problem(410, "Forgotten", str(error)) from error
     if is_new:
         context.metrics.feedback.labels(event.event).inc()
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def answer(served: Served, context: Context, user_id: int, asked: Asked) -> byte
     if experiment is not None and asked.strategy is None:
         variant = experiment.variants[assigned_variant(user_id, experiment.name, len(experiment.variants))]
         if variant in served.lists:
-            asked = Asked(**(vars(asked) | {"strategy": variant}))
+            asked = replace(asked, strategy=variant)
             dealt = {
                 "name": experiment.name,
                 "variant": variant,

@@ -131,7 +131,9 @@ async function paintFooter() {
 
 function datasetChoice(items, chosen) {
   const choose = (event) => {
-    remember("user", null);
+    // Ids mean something else in another data set.
+    for (const [name, nothing] of Object.entries({ user: null, exposure: null, guest: {}, stars: {} }))
+      remember(name, nothing);
     remember("dataset", event.target.value);
   };
   return h(

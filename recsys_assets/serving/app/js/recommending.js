@@ -30,11 +30,13 @@ export function session(given, strategy, n, { signal, ...filters } = {}) {
   return post("/v1/recommendations/session", { ratings, n, ...chosen, ...wanted }, { signal });
 }
 
-/** The strategies as options of a toggle, the champion marked. */
+/** The strategies as options of a toggle, the champion marked; for a guest those that fold stars in. */
 export async function strategyOptions({ signal } = {}) {
   const { strategies } = await get("/v1/models", {}, { signal });
   const served = new Map(strategies.map((one) => [one.strategy, one]));
-  return STRATEGIES.filter(({ name }) => served.has(name)).map(({ name, label, about }) => ({
+  return STRATEGIES.filter(
+    ({ name }) => served.has(name) && (recall("user") !== GUEST || FOLDED_IN.has(name)),
+  ).map(({ name, label, about }) => ({
     value: name,
     label,
     title: about,

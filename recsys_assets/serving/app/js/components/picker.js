@@ -6,6 +6,7 @@ import { plural } from "../format.js";
 import { GUEST } from "../recommending.js";
 import { go } from "../router.js";
 import { recall, remember } from "../store.js";
+import { delayed } from "./delayed.js";
 import { empty, region } from "./states.js";
 
 const SHOWN = 24;
@@ -33,11 +34,7 @@ export function pickUser() {
     ({ items }) => list(items, digits(field.value), choose),
     { signal: closing.signal, className: "picker-found" },
   );
-  let waiting = 0;
-  field.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(found.reload, 180);
-  });
+  field.addEventListener("input", delayed(found.reload, closing.signal));
   const form = h(
     "form",
     {

@@ -4,8 +4,9 @@ import { get } from "../api.js";
 import { bars } from "../charts/bars.js";
 import { h } from "../dom.js";
 import { figure, plural, signed, spoken } from "../format.js";
+import { link } from "../router.js";
 import { label } from "../strategies.js";
-import { empty, region } from "./states.js";
+import { empty, refusal, region } from "./states.js";
 import { toggle } from "./toggle.js";
 
 const TOO_SMALL = 1e-9;
@@ -17,7 +18,7 @@ export function why(user, movieId, options, first, { signal }) {
   const body = region(
     () => get(`/v1/explain/${encodeURIComponent(user)}/${movieId}`, { strategy }, { signal }),
     (answer) => explained(answer, strategy),
-    { signal },
+    { signal, refused },
   );
   const choose = (next) => {
     strategy = next;
@@ -49,21 +50,12 @@ function explained(answer, strategy) {
   const parts = [...answer.parts, rest, constant].filter((one) => Math.abs(one.part) > TOO_SMALL);
   if (!parts.length) return empty(sentence(answer));
   const sum = parts.reduce((total, one) => total + one.part, 0);
-  const rows = parts.map((one) => ({
-    label: one.title
-      ? spoken(one.title)
-      : one.n_ratings === null
-        ? "Whoever it is"
-        : `${plural(one.n_ratings, "other rating")} together`,
-    note: one.rating ? `you gave ${one.rating} ★` : null,
-    value: one.part,
-    text: signed(one.part),
-    href: one.movie_id ? `#/movie/${one.movie_id}` : null,
-    quiet: !one.title,
-  }));
   return [
     h("p", { class: "why-because" }, sentence(answer)),
-    bars(rows, { about: `What each liked movie adds to the score of ${label(strategy)}` }),
+    bars(
+      parts.map((one) => bar(one, answer.movie_id)),
+      { about: `What each liked movie adds to the score of ${label(strategy)}` },
+    ),
     h(
       "p",
       { class: "why-sum" },
@@ -73,6 +65,23 @@ function explained(answer, strategy) {
     ),
     lineage(answer.lineage ?? []),
   ];
+}
+
+function bar(one, movieId) {
+  const named = { value: one.part, text: signed(one.part) };
+  if (!one.title) {
+    const rest =
+      one.n_ratings === null ? "Whoever it is" : `${plural(one.n_ratings, "other rating")} together`;
+    return { ...named, label: rest, quiet: true };
+  }
+  const note = `you gave ${one.rating} ★`;
+  if (one.movie_id === movieId) return { ...named, note, label: "This movie itself" };
+  return { ...named, note, label: spoken(one.title), href: link(`/movie/${one.movie_id}`) };
+}
+
+/** Of a user whom nobody knows there is nothing to explain; anything else is an error. */
+function refused(error, retry) {
+  return error.status === 404 ? empty("Nothing is known of this user", error.message) : refusal(error, retry);
 }
 
 /** The server's sentence, with titles as people say them. */
@@ -93,7 +102,7 @@ function lineage(steps) {
         h(
           "li",
           {},
-          h("code", {}, one.asset ?? String(one)),
+          h("code", {}, one.asset),
           one.data_version ? h("span", {}, ` data ${String(one.data_version).slice(0, 12)}`) : null,
         ),
       ),

@@ -215,15 +215,13 @@ function catalogue(tables) {
       ? [
           h("h3", {}, "Directors of most movies"),
           bars(
-            directors
-              .slice(0, 10)
-              .map((row) => ({
-                label: row.name,
-                value: row.n_movies,
-                text: count(row.n_movies),
-                note: row.mean_vote ? `mean vote ${figure(row.mean_vote, 1)}` : null,
-                href: row.person_id ? `#/people/${row.person_id}` : null,
-              })),
+            directors.slice(0, 10).map((row) => ({
+              label: row.name,
+              value: row.n_movies,
+              text: count(row.n_movies),
+              note: row.mean_vote ? `mean vote ${figure(row.mean_vote, 1)}` : null,
+              href: row.person_id ? `#/people/${row.person_id}` : null,
+            })),
             { about: "Movies by director" },
           ),
         ]

@@ -27,7 +27,7 @@ export function home(place, { signal }) {
   const body = region(
     () => Promise.all([whoWatches(signal), strategyOptions({ signal })]),
     ([user, options]) => parts(user, options, signal),
-    { signal, skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)) },
+    { signal, skeleton: waiting },
   );
   place.append(h("div", { class: "home" }, h("h1", { class: "unseen" }, "What to watch"), body));
 }
@@ -43,7 +43,7 @@ async function whoWatches(signal) {
 }
 
 function parts(user, options, signal) {
-  let strategy = recall("strategy");
+  let strategy = options.find((one) => one.value === recall("strategy"))?.value ?? null;
   let narrowed = {};
   let asked = null;
   const load = () =>
@@ -77,7 +77,7 @@ function parts(user, options, signal) {
     className: "toggle-strategy",
   });
   const hero = region(load, (answer) => billboard(answer, user), {
-    skeleton: () => h("div", { class: "hero hero-waiting" }, bones(3)),
+    skeleton: waiting,
     signal,
     refused: () => null,
     className: "hero-place",
@@ -112,6 +112,16 @@ function about(answer, user) {
     stranger ? `${watcher(user)}: ${answer.fallback_reason}` : `for ${watcher(user)}`,
     !stranger && answer.fallback_reason ? ` · ${answer.fallback_reason}` : null,
   ];
+}
+
+/** The shape of the first recommendation while it is on the way. */
+function waiting() {
+  return h(
+    "div",
+    { class: "hero hero-waiting", "aria-hidden": "true" },
+    h("div", { class: "hero-poster ghost" }, h("div", { class: "poster" })),
+    h("div", { class: "hero-text" }, bones(4)),
+  );
 }
 
 function billboard(answer, user) {

@@ -27,12 +27,13 @@ const METHODS = {
 
 export function movie(place, { id, parameters, signal }) {
   const load = async () => {
-    const [answer, options, rated] = await Promise.all([
+    const [answer, { methods }, options, rated] = await Promise.all([
       get(`/v1/movies/${encodeURIComponent(id ?? "")}`, {}, { signal }),
+      get("/v1/models", {}, { signal }),
       strategyOptions({ signal }),
       ratedBefore(Number(id), signal),
     ]);
-    return { movie: answer, options, rated };
+    return { movie: { methods, ...answer }, options, rated };
   };
   const body = region(load, (loaded) => page(loaded, parameters, signal), {
     signal,
@@ -199,7 +200,7 @@ function histogram(one) {
 }
 
 function similar(one, signal) {
-  const methods = (one.methods ?? Object.keys(METHODS)).filter((name) => name in METHODS);
+  const methods = Object.keys(METHODS).filter((name) => one.methods.includes(name));
   if (!methods.length)
     return h(
       "section",

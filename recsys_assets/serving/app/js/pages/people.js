@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { card } from "../components/card.js";
+import { delayed } from "../components/delayed.js";
 import { bones, empty, ghosts, refusal, region } from "../components/states.js";
 import { toggle } from "../components/toggle.js";
 import { h } from "../dom.js";
@@ -9,7 +10,6 @@ import { plural, words } from "../format.js";
 import { go, link } from "../router.js";
 
 const SHOWN = 48;
-const PAUSE = 220;
 const ROLES = [
   { value: "actor", label: "Actors" },
   { value: "director", label: "Directors" },
@@ -76,11 +76,7 @@ function everyone(parameters, signal) {
     go("/people", { role, q: field.value.trim() }, { quietly: true });
     list.reload();
   };
-  let waiting = 0;
-  field.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(look, PAUSE);
-  });
+  field.addEventListener("input", delayed(look, signal));
   const choose = (next) => {
     role = next;
     look();

@@ -2,13 +2,14 @@
 
 import { get } from "../api.js";
 import { card } from "../components/card.js";
+import { delayed } from "../components/delayed.js";
 import { empty, ghosts, region } from "../components/states.js";
 import { h, replace } from "../dom.js";
-import { go } from "../router.js";
 import { plural } from "../format.js";
+import { go } from "../router.js";
 import { personTile } from "./people.js";
 
-const PAUSE = 220;
+const EXAMPLE = "“toy stroy” finds Toy Story: letters may be missing, doubled or swapped.";
 
 export function search(place, { parameters, signal }) {
   const field = h("input", {
@@ -24,38 +25,13 @@ export function search(place, { parameters, signal }) {
   });
   const told = h("p", { id: "search-told", class: "search-told", role: "status" });
   const found = h("div", { class: "search-found" });
-  let waiting = 0;
-  let turn = 0;
   const look = () => {
     const query = field.value.trim();
-    const mine = ++turn;
     go("/search", { q: query }, { quietly: true });
     replace(told);
-    if (!query)
-      return replace(
-        found,
-        empty("Type a title", "“toy stroy” finds Toy Story: letters may be missing, doubled or swapped."),
-      );
-    const place = region(
-      () => both(query, signal),
-      (answer) => (
-        mine === turn &&
-          replace(
-            told,
-            plural(answer.movies.length, "movie"),
-            " · ",
-            answer.people.length === 1 ? "1 person" : `${answer.people.length} people`,
-          ),
-        results(query, answer)
-      ),
-      { skeleton: () => ghosts(6), signal },
-    );
-    return replace(found, place);
+    replace(found, query ? answers(query, told, signal) : empty("Type a title", EXAMPLE));
   };
-  field.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(look, PAUSE);
-  });
+  field.addEventListener("input", delayed(look, signal));
   place.append(
     h(
       "div",
@@ -65,7 +41,7 @@ export function search(place, { parameters, signal }) {
         "form",
         {
           role: "search",
-          on: { submit: (event) => (event.preventDefault(), clearTimeout(waiting), look()) },
+          on: { submit: (event) => (event.preventDefault(), look()) },
         },
         h("label", { class: "unseen", for: "query" }, "Title or name"),
         field,
@@ -76,6 +52,17 @@ export function search(place, { parameters, signal }) {
   );
   look();
   field.focus({ preventScroll: true });
+}
+
+/** What a query finds; how much that is, is told only while it is still what was asked last. */
+function answers(query, told, signal) {
+  const draw = (answer) => {
+    const found = [plural(answer.movies.length, "movie"), plural(answer.people.length, "person", "people")];
+    if (place.isConnected) replace(told, found.join(" · "));
+    return results(query, answer);
+  };
+  const place = region(() => both(query, signal), draw, { skeleton: () => ghosts(6), signal });
+  return place;
 }
 
 async function both(query, signal) {

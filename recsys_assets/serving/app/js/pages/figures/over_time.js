@@ -2,20 +2,30 @@
 
 import { lines } from "../../charts/lines.js";
 import { select } from "../../components/select.js";
+import { empty, region } from "../../components/states.js";
 import { h, replace } from "../../dom.js";
 import { count } from "../../format.js";
 import { label } from "../../strategies.js";
 import { metricName } from "./leaderboards.js";
 
+const SEGMENTS = ["warm_users", "new_users", "all"];
 const ORDER = ["hybrid", "als", "popularity", "recent_popularity", "content", "cold_start"];
 
-export function overTime({ backtest_windows: windows, backtest_figures: figures }) {
-  if (!windows?.length || !figures?.length) return null;
-  const asked = { measure: null, segment: "all" };
+/** The chart that a metric and a segment ask for; the server gives figures by segment. */
+export function overTime({ backtest_windows: windows, ofSegment }) {
+  if (!windows.length) return null;
+  const load = async () =>
+    (await Promise.all(SEGMENTS.map(ofSegment))).flatMap((one) => one.backtest_figures);
+  return region(load, (figures) =>
+    figures.length ? board(windows, figures) : empty("No window was judged."),
+  );
+}
+
+function board(windows, figures) {
   const measures = [...new Set(figures.map((row) => `${row.metric}@${row.k}`))].sort(
     (a, b) => rank(a) - rank(b),
   );
-  asked.measure = measures[0];
+  const asked = { measure: measures[0], segment: null };
   const place = h("div", {});
   const paint = () => replace(place, chart(asked, measures, windows, figures, paint));
   paint();
@@ -26,12 +36,11 @@ function chart(asked, measures, windows, figures, paint) {
   const [metric, k] = asked.measure.split("@");
   const own = figures.filter((row) => row.metric === metric && row.k === Number(k));
   const segments = [...new Set(own.map((row) => row.segment))];
-  if (!segments.includes(asked.segment))
-    asked.segment = segments.includes("warm_users") ? "warm_users" : segments[0];
+  if (!segments.includes(asked.segment)) asked.segment = segments[0];
   const shown = own.filter((row) => row.segment === asked.segment);
   const place = new Map(windows.map((one, n) => [one.window, n]));
   const models = [...new Set(shown.map((row) => row.model))]
-    .sort((a, b) => place_of(a) - place_of(b))
+    .sort((a, b) => placeOf(a) - placeOf(b))
     .slice(0, 6);
   const series = models.map((model) => ({
     label: label(model),
@@ -67,7 +76,7 @@ function chart(asked, measures, windows, figures, paint) {
       ),
       segments.length > 1
         ? select(
-            "Segment",
+            "Users",
             segments.map((value) => ({ value, label: value.replaceAll("_", " ") })),
             asked.segment,
             set("segment"),
@@ -86,7 +95,7 @@ function rank(measure) {
   return known < 0 ? 99 : known;
 }
 
-function place_of(model) {
+function placeOf(model) {
   const known = ORDER.indexOf(model);
   return known < 0 ? 99 : known;
 }
