@@ -47,7 +47,7 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
     systems = {
         *("ingest", "exploration", "collaborative", "content", "catalogue", "lifecycle", "hybrid"),
         *("rating_prediction", "clusters", "classification", "cross_validation", "leaks", "evaluation"),
-        *("champions", "experiments", "publish"),
+        *("champions", "ab_testing", "publish"),
     }
     assert systems | {"everything", "full", "backtest", "backtest_report"} == jobs.keys()
     assert all(job.description for job in jobs.values())

@@ -59,7 +59,7 @@ _groups = {
     "clusters": (("clusters",), "Users grouped by genre preference and by rating row, and who they are."),
     "cross_validation": (("cross_validation",), "Models of stars over five folds: minutes."),
     "leaks": (("leakage",), "Whether any model has seen the rows that judge it."),
-    "experiments": (("experiments",), "What users did whom the server dealt to variants."),
+    "ab_testing": (("experiments",), "What users did whom the server dealt to variants."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),
     "champions": (("champions",), "Challengers beside champions: decisions, and who answers by default."),
     "publish": (("publish",), "The published file, if all gates hold."),
