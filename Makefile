@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEER := .venv-surprise
 DATA := $(or $(RECSYS_DATA),data)
 
-.PHONY: help run test slow check dev serve bench bench-surprise lock sample clean
+.PHONY: help run test slow check dev serve bench bench-serving bench-surprise lock sample clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -37,6 +37,9 @@ serve: $(VENV)/.ready ## the API and the web app on http://127.0.0.1:8000, over 
 bench: $(VENV)/.ready ## time and memory of each stage on generated data of 25 million ratings
 	$(BIN)/python -m recsys_assets_tests.bench
 
+bench-serving: $(VENV)/.ready ## requests a second, latency and memory of the server, with wrk, over five minutes
+	$(BIN)/python -m recsys_assets_tests.bench.serving
+
 bench-surprise: $(VENV)/.ready $(PEER)/.ready ## Surprise in an environment of its own and our models, on ML-100K's five folds
 	$(PEER)/bin/python -m recsys_assets_tests.bench.surprise_peer $(DATA)/bench/surprise.json
 	$(BIN)/python -m recsys_assets_tests.bench.stars $(DATA)/bench/surprise.json
@@ -49,7 +52,7 @@ lock: ## resolve pyproject's ranges again into requirements.lock
 sample: $(VENV)/.ready ## write data/sample again from its generator
 	$(BIN)/python -m recsys_assets.sample
 
-clean: ## remove everything the graph has made; the inbox, appended ratings and forgotten users stay
+clean: ## remove everything the graph has made; what users gave and who is forgotten stay
 	rm -rf $(foreach folder,raw downloads warehouse artifacts models mlflow published reports dagster bench,$(DATA)/$(folder))
 
 # uv comes from the lock too, so that every byte of the environment is checked against a hash.
