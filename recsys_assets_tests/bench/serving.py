@@ -20,7 +20,9 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -60,6 +62,7 @@ class Measured:
     max_ms: float
     not_2xx: int
     other_errors: int
+    publications_wanted: int
     publications: int
     publications_seen: int
     memory_mib: float
@@ -77,8 +80,11 @@ class Measured:
             found.append(f"{self.not_2xx} answers were not 2xx, {self.other_errors} requests had none")
         if self.memory_growth > GOALS["memory_growth"]:
             found.append(f"memory grew by {self.memory_growth:.1%}, goal {GOALS['memory_growth']:.0%}")
-        if self.publications_seen < self.publications:
-            found.append(f"{self.publications_seen} of {self.publications} publications were swapped to")
+        if min(self.publications, self.publications_seen) < self.publications_wanted:
+            found.append(
+                f"of {self.publications_wanted} publications {self.publications} came in time and "
+                f"{self.publications_seen} were swapped to"
+            )
         return found
 
 
@@ -137,6 +143,7 @@ def _measure(folder: Path, options: argparse.Namespace, console: Console) -> Mea
         figures["max"] / 1e3,
         int(figures["status"]),
         int(figures["other"]),
+        options.publications,
         n_published,
         int(swaps),
         after,
@@ -181,19 +188,21 @@ def _wait(address: str) -> None:
 
 
 def _publish_meanwhile(made: MadePublication, warehouse: Path, options: argparse.Namespace) -> int:
-    """Publish so many times, spread evenly over the time of the requests, in a process of its own each."""
+    """Publish so many times, spread evenly over the time of the requests, from a process of its own."""
     gap = options.seconds / (options.publications + 1)
-    started = time.monotonic()
-    for number in range(1, options.publications + 1):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_publish, made, warehouse, options.publications, gap).result()
+
+
+def _publish(made: MadePublication, warehouse: Path, n: int, gap: float) -> int:
+    os.nice(5)  # a run on the server's machine would be, so as not to stand in its way
+    models, started = made.models(), time.monotonic()
+    for number in range(1, n + 1):
         time.sleep(max(0.0, started + gap * number - time.monotonic()))
-        script = (
-            "import os, sys; os.nice(10); from pathlib import Path; "
-            "from recsys_assets_tests.made_publication import MadePublication; "
-            f"made = MadePublication(Path({str(made.data)!r}), {made.name!r}, {made.n_users}, {made.n_movies}); "
-            f"made.publish(Path({str(warehouse)!r}), made.models())"
-        )
-        subprocess.run([sys.executable, "-c", script], check=True)
-    return int(options.publications)
+        if time.monotonic() - started > gap * (n + 1):
+            return number - 1
+        made.publish(warehouse, models)
+    return n
 
 
 def _started(folder: Path, base: str, n_users: int, seconds: int) -> subprocess.Popen[str]:
