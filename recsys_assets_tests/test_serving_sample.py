@@ -136,6 +136,20 @@ def test_a_mistyped_title_is_found_and_its_page_has_all_that_is_known(ask, serve
     assert page["overview"] and page["directors"] and page["cast"]
     assert page["tmdb_url"] == f"https://www.themoviedb.org/movie/{row['tmdb_id']}"
     assert sum(bar["n_ratings"] for bar in page["rating_histogram"]) == page["n_ratings"]
+    knowing = "select distinct method from similar_movies where movie_id = ? order by method"
+    assert page["methods"] == [one["method"] for one in served.rows(knowing, [row["movie_id"]])]
+
+
+def test_what_a_user_gave_one_movie_is_answered_however_many_they_rated(ask, served):
+    rated = ask.json(f"/v1/users/{USER}/ratings", n=100)
+    last = rated["items"][-1]
+    assert rated["total"] > len(rated["items"])
+    alone = ask.json(f"/v1/users/{USER}/ratings", movie_id=last["movie_id"])
+    assert [(one["movie_id"], one["rating"]) for one in alone["items"]] == [
+        (last["movie_id"], last["rating"])
+    ]
+    listed = ask.json(f"/v1/users/{USER}/recommendations", n=1)["items"]
+    assert ask.json(f"/v1/users/{USER}/ratings", movie_id=listed[0]["movie_id"])["items"] == []
 
 
 def test_people_are_found_by_role_with_their_movies(ask, served):
@@ -149,8 +163,9 @@ def test_people_are_found_by_role_with_their_movies(ask, served):
         assert best["person_id"] in {
             one["person_id"] for one in ask.json("/v1/people", role=role, q=mistyped)["items"]
         }
-        movies = ask.json(f"/v1/people/{best['person_id']}/movies", n=100)["items"]
-        assert any(role in movie["roles"] for movie in movies)
+        answer = ask.json(f"/v1/people/{best['person_id']}/movies", n=500)
+        assert len(answer["items"]) == answer["total"]
+        assert any(role in movie["roles"] for movie in answer["items"])
         assert ask.json(f"/{role}/", name=best["name"])["items"]
     assert ask.get(f"/v1/people/{2**40}/movies").status_code == 404
 

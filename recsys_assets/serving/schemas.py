@@ -215,6 +215,7 @@ class Movie(Card):
     directors: list[Person]
     cast: list[CastMember]
     rating_histogram: list[HistogramBar]
+    methods: list[str] = Field(description="those of `similar` that know the movie")
     model_version: str
 
 

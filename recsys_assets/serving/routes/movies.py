@@ -32,7 +32,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["movies"], responses=PROBLEMS)
 
 JSON = "application/json"
-DEFAULT_METHOD = "als"
+MAX_CREDITS = 500
+"""Hardly anybody has more movies, and a page shows all of them at once."""
 METHODS_INSTEAD = ("als", "content", "svdpp", "content_global")
 """Asked of nothing in particular, the first of these that knows the movie answers."""
 
@@ -40,6 +41,7 @@ _SIMILAR = """
     select similar_movie_id, similarity from similar_movies
     where method = ? and movie_id = ? and rank <= ? order by rank
 """
+_METHODS = "select distinct method from similar_movies where movie_id = ? order by method"
 _SEARCH = """
     select movie_id, max(score) as score from search_titles(?) where movie_id is not null
     group by movie_id order by score desc, movie_id limit ?
@@ -114,6 +116,7 @@ def movie(served: WhatIsServed, context: ContextOf, movie_id: MovieId) -> dict[s
         "rating_histogram": [
             {"stars": halves / 2, "n_ratings": n_ratings} for halves, n_ratings in histogram
         ],
+        "methods": [row["method"] for row in served.rows(_METHODS, [movie_id])],
         "model_version": served.version,
     }
 
@@ -208,7 +211,10 @@ def person_numbers(served: Served, person_id: int, role: str) -> list[int]:
 
 @router.get("/people/{person_id}/movies", response_model=PersonMovies)
 def of_person(
-    served: WhatIsServed, context: ContextOf, person_id: PersonId, n: Length = 50
+    served: WhatIsServed,
+    context: ContextOf,
+    person_id: PersonId,
+    n: Annotated[int, Query(ge=1, le=MAX_CREDITS, description="movies at most")] = 50,
 ) -> dict[str, Any]:
     """A person's movies, the most popular first, with what they did in each."""
     person = served.rows("select person_id, name from people where person_id = ?", [person_id])

@@ -81,10 +81,21 @@ def user(served: WhatIsServed, user_id: UserId) -> dict[str, Any]:
 
 
 @router.get("/users/{user_id}/ratings", response_model=Rated)
-def ratings(served: WhatIsServed, context: ContextOf, user_id: UserId, n: Length = 20) -> Response:
+def ratings(
+    served: WhatIsServed,
+    context: ContextOf,
+    user_id: UserId,
+    movie_id: Annotated[
+        int | None, Query(ge=0, le=MAX_ID, description="of this movie alone, if the user rated it")
+    ] = None,
+    n: Length = 20,
+) -> Response:
     """What a user rated, most stars first, of equal ones the less common movie first; none of an unknown user."""
     row = served.user(user_id)
     movies, stars = (np.empty(0, int), np.empty(0)) if row is None else rated_by(served, row)
+    if movie_id is not None:
+        asked_for = served.catalogue.movie_ids[movies] == movie_id
+        movies, stars = movies[asked_for], stars[asked_for]
     order = np.lexsort((movies, served.catalogue.n_ratings[movies], -stars))[:n]
     reason = f"user {user_id} is not known on {served.dataset}" if row is None else None
     listed = Listed(

@@ -27,13 +27,12 @@ const METHODS = {
 
 export function movie(place, { id, parameters, signal }) {
   const load = async () => {
-    const [answer, { methods }, options, rated] = await Promise.all([
+    const [answer, options, rated] = await Promise.all([
       get(`/v1/movies/${encodeURIComponent(id ?? "")}`, {}, { signal }),
-      get("/v1/models", {}, { signal }),
       strategyOptions({ signal }),
       ratedBefore(Number(id), signal),
     ]);
-    return { movie: { methods, ...answer }, options, rated };
+    return { movie: answer, options, rated };
   };
   const body = region(load, (loaded) => page(loaded, parameters, signal), {
     signal,
@@ -118,10 +117,10 @@ async function ratedBefore(movieId, signal) {
   if (user === null || user === GUEST) return null;
   const { items } = await get(
     `/v1/users/${encodeURIComponent(user)}/ratings`,
-    { movie_id: movieId, n: 100 },
+    { movie_id: movieId, n: 1 },
     { signal },
   );
-  return items.find((one) => one.movie_id === movieId)?.rating ?? null;
+  return items[0]?.rating ?? null;
 }
 
 function credits(one) {

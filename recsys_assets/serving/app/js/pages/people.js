@@ -97,7 +97,7 @@ function everyone(parameters, signal) {
 }
 
 function one(id, signal) {
-  const load = () => get(`/v1/people/${encodeURIComponent(id)}/movies`, { n: 100 }, { signal });
+  const load = () => get(`/v1/people/${encodeURIComponent(id)}/movies`, { n: 500 }, { signal });
   return h(
     "div",
     { class: "page" },
