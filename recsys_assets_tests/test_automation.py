@@ -47,7 +47,7 @@ def test_jobs_cover_the_graph_and_say_what_they_do() -> None:
     systems = {
         *("ingest", "exploration", "collaborative", "content", "catalogue", "lifecycle", "hybrid"),
         *("rating_prediction", "clusters", "classification", "cross_validation", "evaluation", "publish"),
-        "experiments",
+        "ab_tests",
     }
     assert systems | {"everything", "full"} == jobs.keys()
     assert all(job.description for job in jobs.values())

@@ -53,7 +53,7 @@ _groups = {
     ),
     "clusters": (("clusters",), "Users grouped by genre preference and by rating row, and who they are."),
     "cross_validation": (("cross_validation",), "Models of stars over five folds: minutes."),
-    "experiments": (("experiments",), "What users did whom the server dealt to variants."),
+    "ab_tests": (("experiments",), "What users did whom the server dealt to variants."),
     "evaluation": (("evaluation",), "Judged lists, figures, gates, report."),
     "publish": (("publish",), "The published file, if all gates hold."),
 }
