@@ -154,6 +154,7 @@ class MadePublication:
             "model_versions": Select(
                 "select 1 as version, 'Production' as stage, 'champion' as alias, true as candidate, "
                 "0.1 as silhouette, 0.05 as silhouette_min, 1.1 as lift, 1.05 as lift_ci_low, 1.0 as lift_min, "
+                "null as gain, null as gain_low, null as gain_min, "
                 "'promoted' as decision, 'it may' as reason, 'files' as store, 'd' as data_version, "
                 "'c' as code_version, 'r' as run_id, now()::timestamp as created_at"
             ),

@@ -67,8 +67,8 @@ def failed(findings: Iterable[Any]) -> set[tuple[str, str, str]]:
 
 
 def test_no_leak_is_found_in_what_was_made_of_the_sample(tmp_path_factory: pytest.TempPathFactory) -> None:
-    world, result = finished(tmp_path_factory)
-    checks = {check for asset, check in every_check(result) if asset == "leakage"}
+    world, outcome = finished(tmp_path_factory)
+    checks = {check for asset, check in outcome.checks if asset == "leakage"}
     assert checks >= {f"{family}_{way}" for family in FAMILIES for way in WAYS} | {"catalogue_upstream"}
     assert world.query("sample", 'select family, fit, "check" from leakage where not passed') == []
     assert world.published("sample", "select count(*) from leakage") == world.query(

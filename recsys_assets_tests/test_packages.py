@@ -22,6 +22,7 @@ from recsys_assets.storage import packages as module
 from recsys_assets.storage.arrays import as_arrays, load_artifact
 from recsys_assets.storage.model_registry import CONTENT_ENGINE
 from recsys_assets.storage.packages import PackageError, read_package, remove_package, write_package
+from recsys_assets.storage.promotions import PromotionLog
 from recsys_assets_tests.graph import World, finished, key
 
 ARRAYS = {"factors": np.arange(6, dtype=np.float32).reshape(2, 3), "mean": np.asarray(3.5)}
@@ -200,7 +201,7 @@ def test_every_live_model_and_the_blend_have_a_package_with_all_that_is_known_of
     _, lists = read_package(folder, "lists")
     assert files(folder) == {f"{name}.json" for name in (*names, "lists")} | {
         about["arrays"] for about in (lists, *(about for _, about in packages.values()))
-    } | {"likes", CONTENT_ENGINE}
+    } | {"likes", CONTENT_ENGINE, PromotionLog(world.data, "sample").path.name}
     [(n_ratings,)] = world.query("sample", "select count(*) from ratings")
     versions = world.versions("sample")
     chosen = dict(world.query("sample", "select model, settings from rating_settings where chosen"))
