@@ -18,7 +18,7 @@ run: $(VENV)/.ready ## the whole graph on the embedded sample, to published reco
 test: $(VENV)/.ready ## the fast tests, two files at a time
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-slow: $(VENV)/.ready ## quality floors and whole runs on real data, from RECSYS_DATASETS
+slow: $(VENV)/.ready ## more whole runs, and quality floors on real data from RECSYS_DATASETS
 	$(BIN)/pytest -m slow -o faulthandler_timeout=1800
 
 check: $(VENV)/.ready ## linters, types, layers, lock

@@ -370,6 +370,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, subprocess.Com
     return world, spoken
 
 
+@pytest.mark.slow
 def test_own_ratings_are_published(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:
     world, spoken = own
     assert spoken.returncode == 0, spoken.stderr
@@ -381,6 +382,7 @@ def test_own_ratings_are_published(own: tuple[World, subprocess.CompletedProcess
     assert world.published("mine", "select count(distinct user_id) from recommendations") == [(40,)]
 
 
+@pytest.mark.slow
 def test_own_ratings_are_learned_from(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:
     world, _ = own
     [(share,)] = world.published(
@@ -391,6 +393,7 @@ def test_own_ratings_are_learned_from(own: tuple[World, subprocess.CompletedProc
     assert recsys(world, "top", "3", "--dataset", "mine").code == 0
 
 
+@pytest.mark.slow
 def test_of_own_ratings_stars_are_learned_too(own: tuple[World, subprocess.CompletedProcess[str]]) -> None:
     """Who likes the even movies gives 4.5 stars to these and 2 to the others, and the other way round."""
     world, _ = own

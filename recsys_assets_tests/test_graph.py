@@ -333,10 +333,12 @@ def test_the_publication_knows_where_it_comes_from(world: World) -> None:
 # The same data give the same artifacts, and test rows change nothing that is judged.
 
 
+@pytest.mark.slow
 def test_two_runs_from_the_same_data_have_equal_data_versions(world: World, again: World) -> None:
     assert again.versions("sample") == world.versions("sample")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", sorted(set(PUBLISHED) - {"versions", "publication"}))
 def test_two_runs_from_the_same_data_publish_the_same_bytes(world: World, again: World, table: str) -> None:
     # A float's text is the shortest that gives its bytes back. When it was and how long it took are facts of the run.
