@@ -424,7 +424,8 @@ def test_figures_are_those_of_the_tables(at: Visit, published: duckdb.DuckDBPyCo
         ).fetchall()[0]
         at.page.get_by_label("Users or movies").select_option(label=label)
         name = {"hybrid": "Hybrid", "als": "ALS"}[model]
-        # The champion's name has a star behind it.
+        # The champion of lists has a star behind its name, those of likes and of stars have theirs elsewhere.
+        assert at.page.locator(".interval-name .toggle-mark").count() == 1
         named = at.page.locator(".interval-name", has_text=re.compile(rf"^{name}( ★|$)"))
         row = at.page.locator(".interval", has=named).first
         expect(row).to_contain_text(f"{value:.3f}")

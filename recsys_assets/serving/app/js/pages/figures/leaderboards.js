@@ -36,6 +36,7 @@ const FAMILIES = [
   {
     value: "lists",
     label: "Lists",
+    task: "ranking",
     metrics: [
       "ndcg",
       "recall",
@@ -54,12 +55,14 @@ const FAMILIES = [
   {
     value: "likes",
     label: "Likes",
+    task: "like",
     metrics: ["auc", "auc_per_user", "log_loss", "brier", "calibration_error"],
     k: 0,
   },
   {
     value: "stars",
     label: "Stars",
+    task: "rating",
     metrics: ["rmse", "mae", "ndcg_of_own_test_items", "coverage", "precision", "recall", "f1"],
     k: 0,
   },
@@ -73,7 +76,7 @@ export function leaderboards({ evaluation, comparisons, champions, segments, ofS
   );
   const asked = { family: families[0], metric: null, k: null, segment: "all", split: null };
   let rows = { evaluation, comparisons };
-  const crowned = new Set(champions.map((one) => one.strategy));
+  const crowned = Object.fromEntries(champions.map((one) => [one.task, one.strategy]));
   const place = h("div", {});
   const failed = (error, again) => {
     if (error.status === undefined) throw error;
@@ -185,7 +188,7 @@ function ranking(asked, rows, crowned) {
         value: row.value,
         low: row.ci_low,
         high: row.ci_high,
-        mark: crowned.has(row.model) ? "Champion" : null,
+        mark: crowned[asked.family.task] === row.model ? "Champion" : null,
         strong: n === 0,
       })),
       { about: `${name}, best first` },
