@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recsys_assets import cli
+from recsys_assets.cli import servers
 from recsys_assets.serving import running
 from recsys_assets.storage.publishing import newest_published
 from recsys_assets_tests.graph import World, recsys
@@ -99,7 +99,7 @@ def test_what_was_published_last_is_the_newest(world):
 
 
 def test_without_the_extra_the_command_says_what_to_install(world, monkeypatch):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "fastapi" else object())
+    monkeypatch.setattr(servers, "find_spec", lambda name: None if name == "fastapi" else object())
     spoken = recsys(world, "serve")
     assert spoken.code == 1
     assert "serving needs fastapi: install the extra with `pip install 'recsys-assets[serve]'`" in spoken.err
