@@ -15,7 +15,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_assets.cli import runs
+from recsys_assets.cli import runs as commands
 from recsys_assets.registry import load_registry
 from recsys_assets.storage import raw_files
 from recsys_assets.storage.erasure import Eraser, ForgettingError
@@ -292,7 +292,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         raise typer.Exit(1)
 
-    monkeypatch.setattr(runs, "_bring_up_to_date", fail)
+    monkeypatch.setattr(commands, "_bring_up_to_date", fail)
     return names
 
 
